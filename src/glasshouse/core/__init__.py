@@ -1,0 +1,1 @@
+"""What every room stands on: errors, settings, records of a run, seeds, hashes and atomic files."""
