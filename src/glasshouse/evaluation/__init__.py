@@ -1,0 +1,1 @@
+"""Judging a model: scores with intervals, baselines, calibration, conformal coverage, slices."""

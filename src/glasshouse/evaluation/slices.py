@@ -1,0 +1,115 @@
+"""Scores for parts of the rows: every value of a category, or quarters of a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from glasshouse.core.errors import DataError
+from glasshouse.core.records import Record, Scores, Task
+from glasshouse.evaluation.arrays import Array, check_outputs
+from glasshouse.evaluation.scores import score
+
+SMALL = 30  # rows; below, an interval is too wide to conclude from
+MOST_SLICES = 20
+_QUARTERS = 4
+_FEW_VALUES = 6  # a number with at most so many distinct values is cut by value
+
+
+class Slice(Record, frozen=True):
+    """The scores of the rows that share a value (or a range) of one column."""
+
+    column: str
+    value: str
+    rows: int
+    small: bool  # fewer than 30 rows: read the interval, not the value
+    scores: Scores
+
+
+def score_slices(
+    task: Task,
+    actual: NDArray[Any],
+    outputs: Array,
+    column: pl.Series,
+    *,
+    resamples: int = 500,
+    seed: int = 0,
+) -> tuple[Slice, ...]:
+    """Scores per value of a column, so that a good average cannot hide a bad part.
+
+    Args:
+        task: regression, binary or multiclass.
+        actual: (rows,) values, or class codes.
+        outputs: (rows,) or (rows, classes).
+        column: (rows,) what to cut by. A number with more than six values is cut at its quartiles; missing values
+            are a slice of their own; beyond 20 values the rarest share one.
+        resamples: bootstrap resamples a slice.
+        seed: of the resampling.
+
+    Returns:
+        Slices in rising order of a number, else from most to fewest rows.
+
+    Raises:
+        DataError: the column is not as long as the predictions, or those do not fit the answers.
+    """
+    check_outputs(task, actual, outputs)
+    if len(column) != len(actual):
+        raise DataError(
+            f'column "{column.name}" has {len(column)} rows for {len(actual)} predictions',
+            expected="one value for every scored row",
+            fix="cut by a column of the table that was scored",
+        )
+    return tuple(
+        Slice(
+            column=column.name,
+            value=value,
+            rows=len(rows),
+            small=len(rows) < SMALL,
+            scores=score(task, actual[rows], outputs[rows], resamples=resamples, seed=seed),
+        )
+        for value, rows in _groups(column)
+    )
+
+
+def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
+    """(name, row numbers) of every slice."""
+    missing = column.is_null()
+    if column.dtype.is_float():
+        missing = missing | column.is_nan().fill_null(False)
+    known = np.flatnonzero(~missing.to_numpy())
+    values = column.gather(known)
+    numbers = values.cast(pl.Float64, strict=False)  # a text file's numbers may still be text
+    if numbers.null_count() == 0 and numbers.is_finite().all() and numbers.n_unique() > _FEW_VALUES:
+        groups = _quarters(numbers.to_numpy())
+    else:
+        groups = _values(values)
+    named = [(name, known[places]) for name, places in groups]
+    if missing.any():
+        named.append(("(missing)", np.flatnonzero(missing.to_numpy())))
+    return named
+
+
+def _quarters(values: Array) -> list[tuple[str, NDArray[np.intp]]]:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, _QUARTERS + 1)[1:-1], method="inverted_cdf"))
+    place = np.searchsorted(edges, values, side="left")
+    groups = []
+    for index in np.unique(place):
+        inside = np.flatnonzero(place == index)
+        groups.append((f"{values[inside].min():.6g} to {values[inside].max():.6g}", inside))
+    return groups
+
+
+def _values(values: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
+    text = np.asarray(values.cast(pl.String).to_list(), dtype=object)
+    counts = values.value_counts().sort(["count", values.name], descending=[True, False])
+    names = counts.get_column(values.name).cast(pl.String).to_list()
+    if values.dtype.is_numeric() and len(names) <= MOST_SLICES:
+        names = values.unique().sort().cast(pl.String).to_list()
+    groups = [(name, np.flatnonzero(text == name)) for name in names[:MOST_SLICES]]
+    rest = names[MOST_SLICES:]
+    if rest:
+        groups.append((f"({len(rest)} rarer values)", np.flatnonzero(np.isin(text.astype(str), rest))))
+    return groups
