@@ -1,0 +1,296 @@
+"""From the columns of a table to the three arrays that a network sees: numbers, flags and category codes.
+
+What is fitted (centres, scales, quantiles, the labels of a category) is plain numbers and strings, comes from the training
+rows alone, and is stored with the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
+from glasshouse.core.records import Record
+from glasshouse.core.settings import EncodeSettings
+from glasshouse.data.frame import Frame
+from glasshouse.data.schema import Column, Schema
+from glasshouse.data.targets import read_target
+from glasshouse.data.values import Floats, parse_labels, parse_numbers, parse_times, parse_yesno
+
+Part = Literal["value", "year", "month", "day", "weekday", "hour", "minute", "days"]
+Scaling = Literal["robust", "standard", "quantile"]
+DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "minute", "days")
+MOST_LABELS = 10_000  # of one embedded category; rarer ones share the place of the unseen
+MOST_QUANTILES = 1000
+_SMALLEST_TAIL = 1e-7
+
+
+class NumberCode(Record):
+    """One numeric feature. `quantiles` (rising) replace centre and scale where the scaling is by quantiles."""
+
+    column: str
+    part: Part = "value"
+    center: float = 0.0
+    scale: float = 1.0
+    quantiles: tuple[float, ...] = ()
+
+
+class FlagCode(Record):
+    """One feature of a few fixed values: yes/no (-1, 1; 0 unknown), "is missing" (0, 1), "has this label" (0, 1)."""
+
+    column: str
+    what: Literal["yes", "missing", "is"]
+    label: str = ""
+
+
+class CategoryCode(Record):
+    """One embedded category: code 0 for missing, unseen and rare labels, then 1, 2, ... for these, commonest first."""
+
+    column: str
+    labels: tuple[str, ...]
+
+
+class Encoder(Record):
+    """Everything that turns rows into features."""
+
+    scaling: Scaling
+    numbers: tuple[NumberCode, ...]
+    flags: tuple[FlagCode, ...]
+    categories: tuple[CategoryCode, ...]
+    target_center: float = 0.0  # mean and standard deviation of the training target; 0 and 1 for classes
+    target_scale: float = 1.0
+
+    @property
+    def num_numbers(self) -> int:
+        """How many numeric features a row has."""
+        return len(self.numbers)
+
+    @property
+    def num_flags(self) -> int:
+        """How many flags a row has."""
+        return len(self.flags)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many codes each embedded category has, code 0 counted in."""
+        return tuple(len(category.labels) + 1 for category in self.categories)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The user's column behind each feature: numbers, then flags, then categories."""
+        return tuple(code.column for code in (*self.numbers, *self.flags, *self.categories))
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the network sees.
+
+    Shapes:
+        numbers: (rows, num_numbers) float32
+        flags: (rows, num_flags) float32
+        categories: (rows, num_categories) int64
+    """
+
+    numbers: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.float32]
+    categories: npt.NDArray[np.int64]
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return int(self.numbers.shape[0])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Features:
+        """The given rows, in the given order."""
+        return Features(self.numbers[rows], self.flags[rows], self.categories[rows])
+
+
+def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], settings: EncodeSettings) -> Encoder:
+    """Learns scales and labels from the training rows, and from nothing else.
+
+    Robust scaling subtracts the median, divides by the distance between the quartiles (half the range where that is 0) and
+    bends outliers smoothly towards +-3.
+
+    Args:
+        frame: a table with the columns of the schema.
+        schema: what the columns are.
+        rows: (training rows,) row numbers.
+        settings: the scaling, and from which size a category is embedded.
+
+    Raises:
+        DataError: no column varies over the training rows.
+        SettingsError: a setting out of range.
+
+    Source:
+        Holzmueller, Grinsztajn, Steinwart: Better by Default (RealMLP), 2024, section 3.1: robust scale and smooth clip, one-hot
+        up to 8 labels. As there; a missing number is the median (0) plus a flag of its own.
+    """
+    _check_settings(settings)
+    scaling: Scaling = settings.scaling or "robust"
+    train = frame.take(rows)
+    numbers: list[NumberCode] = []
+    flags: list[FlagCode] = []
+    categories: list[CategoryCode] = []
+    for column in schema.used:
+        series = train.table[column.name]
+        if column.kind in ("number", "datetime"):
+            parts = _parts(series, column)
+            numbers += [code for part, values in parts.items() if (code := _fit_number(column.name, part, values, scaling))]
+            if 0 < np.isnan(next(iter(parts.values()))).sum() < len(series):
+                flags.append(FlagCode(column=column.name, what="missing"))
+        elif column.kind == "yesno":
+            flags.append(FlagCode(column=column.name, what="yes"))
+        else:
+            labels = _common_labels(parse_labels(series, column.reading), settings.rare)
+            if len(labels) <= settings.one_hot:
+                flags += [FlagCode(column=column.name, what="is", label=label) for label in sorted(labels)]
+            else:
+                categories.append(CategoryCode(column=column.name, labels=labels))
+    if not (numbers or flags or categories):
+        raise DataError("no column varies over the training rows", where=frame.source.name, expected="at least one column that does",
+                        fix="more rows, or --set encode.rare=1 where every label is rare")  # fmt: skip
+    center, spread = _fit_target(train, schema)
+    return Encoder(scaling=scaling, numbers=tuple(numbers), flags=tuple(flags), categories=tuple(categories),
+                   target_center=center, target_scale=spread)  # fmt: skip
+
+
+def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
+    """The features of every row. A row gives the same features alone, in a table, and from any type of table.
+
+    Args:
+        frame: a table with (at least) the used columns of the schema, as `align` gives it.
+        schema: of the training table.
+        encoder: fitted on the training rows.
+    """
+    columns = {column.name: column for column in schema.used}
+    numbers = np.zeros((frame.num_rows, encoder.num_numbers), dtype=np.float32)
+    flags = np.zeros((frame.num_rows, encoder.num_flags), dtype=np.float32)
+    categories = np.zeros((frame.num_rows, len(encoder.categories)), dtype=np.int64)
+    parts = {name: _parts(frame.table[name], columns[name]) for name in dict.fromkeys(code.column for code in encoder.numbers)}
+    for place, number in enumerate(encoder.numbers):
+        numbers[:, place] = _scaled(parts[number.column][number.part], number, encoder.scaling)
+    labels: dict[str, pl.Series] = {}
+    for place, flag in enumerate(encoder.flags):
+        series, reading = frame.table[flag.column], columns[flag.column].reading
+        if flag.what == "missing":
+            values = parts[flag.column] if flag.column in parts else _parts(series, columns[flag.column])
+            flags[:, place] = np.isnan(next(iter(values.values())))
+        elif flag.what == "yes":
+            flags[:, place] = np.nan_to_num(2 * parse_yesno(series, reading) - 1, nan=0.0)
+        else:
+            if flag.column not in labels:
+                labels[flag.column] = parse_labels(series, reading)
+            flags[:, place] = (labels[flag.column] == flag.label).fill_null(False).to_numpy()
+    for place, category in enumerate(encoder.categories):
+        found = parse_labels(frame.table[category.column], columns[category.column].reading)
+        categories[:, place] = _codes(found, category.labels)
+    return Features(numbers=numbers, flags=flags, categories=categories)
+
+
+def encode_target(frame: Frame, schema: Schema) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
+    """The target of every row.
+
+    Shapes:
+        returns: (rows,) float64 with NaN for missing (regression), or int64 class numbers with -1 for missing
+
+    Raises:
+        DataError: a label that is none of the classes. Surrounding spaces, letter case and one "." at the end do not matter.
+    """
+    if schema.target is None:
+        raise DataError("the schema has no target", where="target", expected="a schema inferred with a target", fix="name the target")
+    return read_target(frame.table[schema.target.name], schema.target)
+
+
+def _check_settings(settings: EncodeSettings) -> None:
+    scalings = ("robust", "standard", "quantile")
+    if settings.scaling is not None and settings.scaling not in scalings:
+        raise SettingsError(f'"{settings.scaling}" is not a scaling', where="encode.scaling", expected=one_of(scalings),
+                            fix=f"--set encode.scaling={nearest(settings.scaling, scalings) or 'robust'}")  # fmt: skip
+    for name, value, least in (("one_hot", settings.one_hot, 0), ("rare", settings.rare, 1)):
+        if value < least:
+            raise SettingsError(f"encode.{name} is {value}", where=f"encode.{name}", expected=f"{least} or more", fix=f"--set encode.{name}={least}")
+
+
+def _parts(series: pl.Series, column: Column) -> dict[Part, Floats]:
+    """The numbers in one column, NaN where missing: its value, or the calendar parts of its times."""
+    if column.kind != "datetime":
+        return {"value": parse_numbers(series, column.reading)}
+    times = parse_times(series, column.reading)
+    date = times.dt
+    found = {"year": date.year(), "month": date.month(), "day": date.day(), "weekday": date.weekday(), "hour": date.hour(),
+             "minute": date.minute(), "days": times.cast(pl.Int64) / 86_400_000_000}  # fmt: skip
+    return {part: found[part].cast(pl.Float64).to_numpy() for part in DATE_PARTS}
+
+
+def _fit_number(column: str, part: Part, values: Floats, scaling: Scaling) -> NumberCode | None:
+    """The centre and scale of one feature; None where it does not vary."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or finite.min() == finite.max():
+        return None
+    if scaling == "quantile":
+        shares = np.linspace(0, 1, min(MOST_QUANTILES, len(finite)))
+        return NumberCode(column=column, part=part, quantiles=tuple(np.quantile(finite, shares).tolist()))
+    if scaling == "standard":
+        center, scale = float(finite.mean()), float(finite.std())
+    else:
+        low, center, high = (float(value) for value in np.quantile(finite, (0.25, 0.5, 0.75)))
+        scale = high - low or (float(finite.max()) - float(finite.min())) / 2
+    if not np.isfinite([center, scale]).all() or scale <= 0:
+        # Values near the largest float overflow a sum or a difference: halve them first, to the same centre and scale.
+        center, scale = float(np.median(finite)), float(finite.max() / 2 - finite.min() / 2)
+    return NumberCode(column=column, part=part, center=center, scale=scale)
+
+
+def _scaled(values: Floats, code: NumberCode, scaling: Scaling) -> Floats:
+    if scaling == "quantile":
+        scaled = _to_normal(values, np.asarray(code.quantiles))
+    else:
+        with np.errstate(over="ignore"):
+            scaled = values / code.scale - code.center / code.scale if code.scale > 1e300 else (values - code.center) / code.scale
+        if scaling == "robust":
+            scaled = np.clip(scaled, -1e150, 1e150)
+            scaled = scaled / np.sqrt(1 + (scaled / 3) ** 2)
+        else:
+            scaled = np.clip(scaled, -1e30, 1e30)  # float32 ends at 3e38
+    return np.where(np.isnan(values), 0.0, scaled)
+
+
+def _to_normal(values: Floats, quantiles: Floats) -> Floats:
+    """The place of each value among the quantiles, as the normal deviate of that place.
+
+    A run of equal quantiles is a step: the middle of the step is taken, as scikit-learn does, by averaging the
+    interpolation from the left and from the right.
+    """
+    from scipy.special import ndtri
+
+    shares = np.linspace(0, 1, len(quantiles))
+    left = np.interp(values, quantiles, shares)
+    right = 1 - np.interp(-values, -quantiles[::-1], shares)
+    return np.asarray(ndtri(np.clip((left + right) / 2, _SMALLEST_TAIL, 1 - _SMALLEST_TAIL)), dtype=np.float64)
+
+
+def _common_labels(labels: pl.Series, rare: int) -> tuple[str, ...]:
+    """The labels of at least `rare` training rows, commonest first, equals in alphabetical order."""
+    counts = labels.drop_nulls().alias("label").value_counts(name="count").filter(pl.col("count") >= rare)
+    ordered = counts.sort(["count", "label"], descending=[True, False])
+    return tuple(ordered["label"].head(MOST_LABELS).to_list())
+
+
+def _codes(labels: pl.Series, known: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    codes = labels.replace_strict(list(known), list(range(1, len(known) + 1)), default=0, return_dtype=pl.Int64)
+    return codes.fill_null(0).to_numpy().astype(np.int64)
+
+
+def _fit_target(train: Frame, schema: Schema) -> tuple[float, float]:
+    if schema.target is None or schema.target.task != "regression":
+        return 0.0, 1.0
+    values = encode_target(train, schema)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        raise DataError(f'target "{schema.target.name}" has no values in the training rows', where="--target", expected="numbers",
+                        fix="more rows with a target")  # fmt: skip
+    return float(finite.mean()), float(finite.std()) or 1.0

@@ -1,0 +1,42 @@
+"""The table in memory, with where it came from and what was noticed while reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from glasshouse.core.records import SourceRecord
+from glasshouse.core.settings import ReadSettings
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A table as it was read: nothing is typed, filled or dropped yet.
+
+    Args:
+        table: columns of a text file are all strings; those of typed sources keep their types.
+        source: name, size and hash of what was read.
+        notes: what was noticed while reading, one plain sentence each.
+        settings: how it was read, with every `auto` that was decided written back.
+    """
+
+    table: pl.DataFrame
+    source: SourceRecord
+    notes: tuple[str, ...] = ()
+    settings: ReadSettings = ReadSettings()
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows the table has."""
+        return self.table.height
+
+    def take(self, rows: np.ndarray | Sequence[int]) -> Frame:
+        """The given rows, in the given order.
+
+        Shapes:
+            rows: (any,) row numbers from 0
+        """
+        return replace(self, table=self.table[np.asarray(rows, dtype=np.int64)])

@@ -1,0 +1,247 @@
+"""What kind a column is, read off its values, its name and how often values repeat."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import polars as pl
+
+from glasshouse.core.errors import DataError
+from glasshouse.core.settings import Kind, ReadSettings
+from glasshouse.data.schema import USED_KINDS, Column
+from glasshouse.data.values import (
+    NO,
+    YES,
+    Floats,
+    Reading,
+    date_format,
+    is_flat,
+    is_text,
+    parse_labels,
+    parse_numbers,
+    parse_times,
+    parse_yesno,
+    text,
+)
+
+ENOUGH = 0.95  # of the values must read as numbers (or times) for the column to be one
+FEW_ROWS = 20  # below this nothing is called an identifier by its values
+RUNNING_ROWS = 100  # from here a running number is an identifier whatever its name
+_ID_NAME = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|pid|index|idx|key|no|nr|number|order|instant|record|row)($|[^a-z])|[a-z](ID|Id|No|Nr)$|^(ID|id)[A-Z_]")
+_TIME_NAME = re.compile(r"year|jahr|date|time|month|day|age|yr", re.IGNORECASE)
+
+
+def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None = None) -> Column:
+    """Decides the kind of one column, or follows what the user asked for.
+
+    Raises:
+        DataError: the user asks for numbers, times or yes/no and the values are none.
+    """
+    if not is_flat(series):
+        return Column(name=series.name, kind="ignore", used=False, reason=f"its cells hold {series.dtype}, not one value each")
+    reading = Reading(missing=settings.missing)
+    if asked is not None:
+        return _as_asked(series, settings, reading, asked)
+    labels = parse_labels(series, reading)
+    filled = labels.drop_nulls()
+    distinct = filled.n_unique()
+    if distinct == 0:
+        return _column(series, labels, "constant", reading, reason="it has no values")
+    if distinct == 1 and len(filled) == len(series):
+        return _column(series, labels, "constant", reading, reason=f'every row says "{filled[0]}"')
+    if series.dtype.is_temporal():
+        return _column(series, labels, "datetime", reading)
+    if _is_yesno(filled, distinct):
+        return _yesno(series, labels, reading)
+    number = number_reading(series, settings)
+    if number is not None:
+        return _number(series, labels, number, distinct)
+    format = date_format(filled) if is_text(series) else ""
+    if format:
+        return _datetime(series, Reading(missing=settings.missing, format=format))
+    return _words(series, labels, filled, reading, distinct)
+
+
+def number_reading(series: pl.Series, settings: ReadSettings) -> Reading | None:
+    """How to read a column's cells as numbers, or None where fewer than 95 % are numbers or they are zero-padded codes."""
+    plain = Reading(missing=settings.missing)
+    if series.dtype.is_numeric():
+        return plain
+    if not is_text(series):
+        return None
+    cells = text(series, plain).drop_nulls()
+    if not len(cells) or cells.str.contains(r"^0\d+$").any():
+        return None
+    shares = [(float(np.isfinite(parse_numbers(cells, reading)).mean()), reading) for reading in _candidates(cells, settings)]
+    share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
+    return best if share >= ENOUGH else None
+
+
+def integer_valued(values: Floats) -> bool:
+    """Whether every finite value is a whole number."""
+    finite = values[np.isfinite(values)]
+    return bool((finite == np.round(finite)).all())
+
+
+def label_reading(series: pl.Series, settings: ReadSettings) -> Reading:
+    """How to read a column's cells as labels, so that 1, "1" and 1.0 agree, and 20 finds "020"."""
+    plain = Reading(missing=settings.missing)
+    if not is_text(series):
+        return Reading(missing=settings.missing, numeric=series.dtype.is_numeric())
+    cells = text(series, plain).drop_nulls().unique()
+    if not len(cells):
+        return plain
+    if cells.str.contains(r"^\d+$").all():
+        lengths = cells.str.len_chars().unique()
+        padded = len(lengths) == 1 and cells.str.starts_with("0").any() and lengths[0] > 1
+        if cells.str.contains(r"^0\d").any():
+            return Reading(missing=settings.missing, numeric=bool(padded), width=int(lengths[0]) if padded else 0)
+    numeric = bool(np.isfinite(parse_numbers(cells, plain)).all())
+    return Reading(missing=settings.missing, numeric=numeric)
+
+
+def _candidates(cells: pl.Series, settings: ReadSettings) -> list[Reading]:
+    codes = settings.missing
+    plain = Reading(missing=codes)
+    if settings.decimal == "," or (settings.decimal == "auto" and not cells.str.contains(",", literal=True).any()):
+        readings = [plain] if settings.decimal == "auto" else []
+    else:
+        readings = [plain, Reading(thousands=",", missing=codes)]
+    comma = [Reading(decimal=",", thousands=sign, missing=codes) for sign in (".", " ", "'")]
+    if settings.decimal == ",":
+        return comma
+    if settings.decimal == "auto" and len(readings) > 1:
+        # "1,234" alone is ambiguous; a file that separates by ";" does so because its comma is the decimal sign.
+        readings = [plain, *comma, *readings[1:]] if settings.separator == ";" else [*readings, *comma]
+    return [*readings, *(Reading(thousands=sign, missing=codes) for sign in (" ", "'"))]
+
+
+def _is_yesno(filled: pl.Series, distinct: int) -> bool:
+    if distinct != 2:
+        return False
+    seen = {_plain_label(value) for value in filled.unique()}
+    return any(seen == {yes, no} for yes, no in zip(YES, NO, strict=True))
+
+
+def _plain_label(value: str) -> str:
+    folded = value.lower()
+    return folded[:-2] if folded in ("0.0", "1.0") else folded
+
+
+def _yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Column:
+    seen = {_plain_label(value) for value in labels.drop_nulls().unique()}
+    yes, no = next(pair for pair in zip(YES, NO, strict=True) if set(pair) == seen)
+    return _column(series, labels, "yesno", Reading(missing=reading.missing, yes=yes, no=no))
+
+
+def _number(series: pl.Series, labels: pl.Series, reading: Reading, distinct: int) -> Column:
+    values = parse_numbers(series, reading)
+    missing = int(np.isnan(values).sum())
+    unread = missing - int(labels.null_count())
+    if _is_running(series.name, values):
+        return _column(series, labels, "identifier", reading, reason="it numbers the rows")
+    if distinct > 1 and not np.isfinite(values).any():
+        return _column(series, labels, "constant", reading, reason="it has no finite values")
+    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing" if unread > 0 else ""
+    return _column(series, labels, "number", reading, note=note, missing=missing)
+
+
+def _datetime(series: pl.Series, reading: Reading) -> Column:
+    times = parse_times(series, reading)
+    unread = times.null_count() - text(series, reading).null_count()
+    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a date and count as missing" if unread > 0 else ""
+    return _column(series, text(series, reading), "datetime", reading, note=note, missing=times.null_count())
+
+
+def _is_running(name: str, values: Floats) -> bool:
+    """Whether whole numbers only number the rows: all distinct, and in sequence or called an ID."""
+    count = len(values)
+    if count < FEW_ROWS or not np.isfinite(values).all() or not integer_valued(values) or len(np.unique(values)) < count:
+        return False
+    called_id = bool(_ID_NAME.search(name) or _ID_NAME.search(name.lower()))
+    steps = np.diff(values)
+    sequence = bool((steps == steps[0]).all()) or values.max() - values.min() == count - 1
+    if called_id:
+        return sequence or count >= RUNNING_ROWS or bool((steps > 0).all())
+    return sequence and count >= RUNNING_ROWS and not _TIME_NAME.search(name)
+
+
+def _words(series: pl.Series, labels: pl.Series, filled: pl.Series, reading: Reading, distinct: int) -> Column:
+    """Strings that are neither numbers nor dates: free text, an identifier or a category."""
+    share = distinct / len(filled)
+    words = _mean(filled.head(5000).str.count_matches(r"\S+"))
+    length = _mean(filled.head(5000).str.len_chars())
+    if share > 0.5 and ((words >= 4 and length >= 20) or length >= 60) and len(filled) > 4:
+        reason = f"it is free text (about {words:.0f} words a row), which is not read yet"
+        return _column(series, labels, "text", reading, reason=reason)
+    if share >= ENOUGH and len(filled) >= FEW_ROWS:
+        kept = f"{distinct:,} different values in {len(filled):,} rows"
+        return _column(series, labels, "identifier", reading, reason=f"it has {kept}, so nothing repeats to learn from")
+    return _category(series, reading)
+
+
+def _category(series: pl.Series, reading: Reading, settings: ReadSettings | None = None) -> Column:
+    decided = label_reading(series, settings or ReadSettings(missing=reading.missing))
+    return _column(series, parse_labels(series, decided), "category", decided)
+
+
+def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked: Kind) -> Column:
+    labels = parse_labels(series, reading)
+    if asked not in USED_KINDS:
+        return _column(series, labels, asked, reading, reason=f"{asked}, as asked")
+    if labels.null_count() == len(series):
+        return _column(series, labels, "constant", reading, reason="it has no values")
+    if asked == "category":
+        return _category(series, reading, settings)
+    if asked == "number":
+        return _asked_number(series, labels, settings)
+    if asked == "datetime":
+        decided = reading if series.dtype.is_temporal() else Reading(missing=settings.missing, format=date_format(labels.drop_nulls()))
+        if parse_times(series, decided).null_count() == len(series):
+            raise _contradicted(series, labels, "a date or time", "datetime")
+        return _datetime(series, decided)
+    return _asked_yesno(series, labels, reading)
+
+
+def _asked_number(series: pl.Series, labels: pl.Series, settings: ReadSettings) -> Column:
+    cells = labels.drop_nulls()
+    candidates = _candidates(cells, settings) if is_text(series) else [Reading(missing=settings.missing)]
+    best = max(candidates, key=lambda reading: int(np.isfinite(parse_numbers(series, reading)).sum()))
+    values = parse_numbers(series, best)
+    if not np.isfinite(values).any():
+        raise _contradicted(series, labels, "a number", "number")
+    unread = int(np.isnan(values).sum()) - labels.null_count()
+    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing" if unread > 0 else ""
+    return _column(series, labels, "number", best, note=note, missing=int(np.isnan(values).sum()))
+
+
+def _asked_yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Column:
+    plain = np.isfinite(parse_yesno(series, reading)).sum()
+    seen = sorted({_plain_label(value) for value in labels.drop_nulls().unique()})
+    if plain == len(series) - labels.null_count():
+        decided = reading
+    elif len(seen) == 2:
+        decided = Reading(missing=reading.missing, no=seen[0], yes=seen[1])
+    else:
+        raise _contradicted(series, labels, "one of two values", "yesno")
+    return _column(series, labels, "yesno", decided)
+
+
+def _contradicted(series: pl.Series, labels: pl.Series, wanted: str, kind: str) -> DataError:
+    shown = labels.drop_nulls()[0]
+    return DataError(f'column "{series.name}" was called {kind}, but holds values such as "{shown}"', where=f"columns.{series.name}",
+                     expected=wanted, fix=f"--set columns.{series.name}=category")  # fmt: skip
+
+
+def _column(series: pl.Series, labels: pl.Series, kind: Kind, reading: Reading, *, reason: str = "", note: str = "",
+            missing: int | None = None) -> Column:  # fmt: skip
+    filled = labels.drop_nulls()
+    examples = tuple(str(value)[:60] for value in filled.head(200).unique(maintain_order=True).head(3))
+    return Column(name=series.name, kind=kind, used=not reason, reason=reason, note=note, distinct=filled.n_unique(),
+                  missing=labels.null_count() if missing is None else missing, examples=examples, reading=reading)  # fmt: skip
+
+
+def _mean(values: pl.Series) -> float:
+    mean = values.mean()
+    return float(mean) if isinstance(mean, (int, float)) else 0.0

@@ -1,0 +1,234 @@
+"""From the bytes of a text table to columns of strings."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from typing import cast
+
+import msgspec
+import polars as pl
+
+from glasshouse.core.errors import DataError, SettingsError
+from glasshouse.core.settings import ReadSettings
+from glasshouse.data.sniff import WHITESPACE, Rows, has_header, sniff_separator, split_rows_of
+
+SAMPLE_BYTES = 1 << 17
+SAMPLE_ROWS = 500
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+              codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+
+Notes = list[str]
+
+
+def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataFrame, tuple[str, ...], ReadSettings]:
+    """Takes a text table apart; every cell stays a string.
+
+    Args:
+        name: of the file, for messages.
+        data: its bytes.
+        settings: `auto` fields are decided by looking at the text.
+
+    Returns:
+        The table, what was noticed, and the settings with every decision written in.
+
+    Raises:
+        DataError: it is not text, is empty, has no rows, or a line has too many or too few cells.
+        SettingsError: an encoding or a separator that does not exist.
+    """
+    notes: Notes = []
+    body, encoding = _decode(name, data, settings.encoding, notes)
+    if not body.strip():
+        raise DataError(f"{name} is empty", where=name, expected="a table with a line of column names and rows below it",
+                        fix="check that the file was written completely")  # fmt: skip
+    sample = _sample(body)
+    separator = _separator(settings.separator, sample)
+    if separator == WHITESPACE:
+        body = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", body))
+        sample, cell_separator = _sample(body), "\t"
+    else:
+        cell_separator = separator
+    rows = split_rows_of(sample, cell_separator)[:SAMPLE_ROWS]
+    header = has_header(rows) if settings.header == "auto" else settings.header == "yes"
+    table = _columns(name, body, cell_separator, header=header, notes=notes)
+    table = _tidy(table, body, cell_separator, notes)
+    if not header:
+        notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
+    if table.height == 0:
+        raise DataError(f"{name} has column names but no rows", where=name, expected="at least one row below the names",
+                        fix="--set read.header=no if the only line is a row")  # fmt: skip
+    decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding=encoding)
+    return table, tuple(notes), decided
+
+
+def _decode(name: str, data: bytes, encoding: str, notes: Notes) -> tuple[bytes, str]:
+    """The text as UTF-8 bytes with plain line ends."""
+    if encoding == "auto":
+        data, encoding = _guess_encoding(name, data, notes)
+    try:
+        text = "" if encoding == "utf-8" and data.isascii() else data.decode(encoding)
+    except LookupError as error:
+        raise SettingsError(f'"{encoding}" is not an encoding', where="read.encoding", expected="utf-8, utf-16, latin-1, ...",
+                            fix="--set read.encoding=auto") from error  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} is not written in {encoding}", where=f"{name}, byte {error.start + 1:,}", expected=f"{encoding} text",
+                        fix="--set read.encoding=auto, or the encoding it was written in") from error  # fmt: skip
+    body = data if encoding == "utf-8" else text.encode()
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in body and b"\n" not in body:
+        body = body.replace(b"\r", b"\n")
+    return body, encoding
+
+
+def _guess_encoding(name: str, data: bytes, notes: Notes) -> tuple[bytes, str]:
+    for mark, encoding in _ENCODINGS.items():
+        if data.startswith(mark):
+            return data, encoding
+    head = data[: 1 << 20]
+    control = sum(head.count(code) for code in range(1, 32) if code not in (9, 10, 12, 13))
+    if b"\0" in head or control > len(head) / 100:
+        raise DataError(f"{name} is not a text file", where=name, expected="csv, tsv, parquet, arrow, feather or jsonl",
+                        fix=_binary_fix(head))  # fmt: skip
+    if data.isascii():
+        return data, "utf-8"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        encoding = _western(data)
+        notes.append(f"the text is not UTF-8 and was read as {encoding}; --set read.encoding=... names another")
+        return data, encoding
+    return data, "utf-8"
+
+
+def _western(data: bytes) -> str:
+    try:
+        data.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "cp1252"
+
+
+def _binary_fix(head: bytes) -> str:
+    if head.startswith(b"PK"):
+        return "if it is a spreadsheet, save it as CSV"
+    if head.startswith(b"\x1f\x8b"):
+        return "unpack it first (gunzip)"
+    return "--set read.encoding=utf-16-le if it is text in that encoding"
+
+
+def _sample(body: bytes) -> str:
+    head = body[:SAMPLE_BYTES]
+    if len(body) > SAMPLE_BYTES and b"\n" in head:
+        head = head[: head.rindex(b"\n") + 1]
+    return head.decode("utf-8", errors="ignore")
+
+
+def _separator(asked: str, sample: str) -> str:
+    if asked == "auto":
+        return sniff_separator(sample)
+    separator = _NAMED.get(asked, asked)
+    if separator != WHITESPACE and (len(separator) != 1 or not separator.isascii() or separator in '"\n\r'):
+        raise SettingsError(f'"{asked}" cannot separate cells', where="read.separator", expected="one character, tab or whitespace",
+                            fix="--set read.separator=auto")  # fmt: skip
+    return separator
+
+
+def _columns(name: str, body: bytes, separator: str, *, header: bool, notes: Notes) -> pl.DataFrame:
+    """Every cell as a string; polars where the file is plain, the slower and stricter csv module where it is not."""
+    quoted = b'"' in body
+    sign = separator.encode()
+    spaced_quotes = quoted and re.search(rb"(?:^|\n|" + re.escape(sign) + rb') +"', body) is not None
+    if not quoted:
+        body = re.sub(rb"\n(?:[ \t]*\r?\n)+", b"\n", body) if re.search(rb"\n[ \t]*\r?\n", body) else body
+    body = body.lstrip(b"\r\n")
+    table = None if spaced_quotes else _read_fast(body, separator)
+    if table is None or not _all_cells_there(table, body, sign, quoted=quoted):
+        table = _read_slowly(name, body, separator, notes)
+    names = [f"column_{place + 1}" for place in range(table.width)]
+    if header:
+        names = [cell.strip() for cell in table.row(0)]
+        table = table.slice(1)
+    if b"\n\n" in body or b"\n\r\n" in body:
+        table = table.filter(~pl.all_horizontal(pl.all() == "")) if table.width > 1 else table
+    return _name(name, table, names, notes)
+
+
+def _read_fast(body: bytes, separator: str) -> pl.DataFrame | None:
+    try:
+        return pl.read_csv(body, has_header=False, separator=separator, infer_schema=False, empty_string_is_null=False)
+    except pl.exceptions.PolarsError:  # the slower reader says what is wrong, and where
+        return None
+
+
+def _all_cells_there(table: pl.DataFrame, body: bytes, sign: bytes, *, quoted: bool) -> bool:
+    """polars fills a short row up with empty cells: counts the separators to be sure that none was."""
+    inside = 0
+    if quoted:
+        inside = table.select(pl.all().str.count_matches(sign.decode(), literal=True).sum()).sum_horizontal()[0]
+    return body.count(sign) == (table.width - 1) * table.height + inside
+
+
+def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
+    text = body.decode("utf-8", errors="replace")
+    try:
+        rows, lines = _csv_rows(text, separator, csv.QUOTE_MINIMAL)
+    except csv.Error as error:
+        rows, lines = _csv_rows(text, separator, csv.QUOTE_NONE)
+        if len({len(row) for row in rows}) > 1:
+            raise DataError(f"{name} has a quotation mark that is never closed", where=name, expected='"..." around a whole cell',
+                            fix="close the quotation, or write it twice inside a quoted cell") from error  # fmt: skip
+        notes.append("quotation marks are read as ordinary characters")
+    width = len(rows[0])
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != width:
+            raise DataError(f"line {line:,} of {name} has {len(row)} cells, the first line has {width}", where=f"{name}, line {line:,}",
+                            expected=f"{width} cells in every line", fix="mend that line, or --set read.separator=...")  # fmt: skip
+    columns = [f"column_{place + 1}" for place in range(width)]
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _csv_rows(text: str, separator: str, quoting: int) -> tuple[Rows, list[int]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t", strict=True,
+                        quoting=cast("csv._QuotingType", quoting))  # type: ignore[name-defined] # fmt: skip
+    rows, lines = [], []
+    for row in reader:
+        if row:
+            rows.append(row)
+            lines.append(reader.line_num)
+    return rows, lines
+
+
+def _name(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.DataFrame:
+    """Puts the names on; a name that stands twice is fine where both columns say the same."""
+    filled = [text or f"column_{place + 1}" for place, text in enumerate(names)]
+    keep: dict[str, str] = {}
+    for old, new in zip(table.columns, filled, strict=True):
+        if new not in keep:
+            keep[new] = old
+        elif table[keep[new]].equals(table[old]):
+            notes.append(f'column "{new}" stands twice with the same values; one is left out')
+        else:
+            raise DataError(f'{name} has two different columns called "{new}"', where=f"{name}, line 1",
+                            expected="a name of its own for every column", fix=f'call one of them "{new}_2"')  # fmt: skip
+    return table.select(pl.col(old).alias(new) for new, old in keep.items())
+
+
+def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
+    """Cells without surrounding blanks, and without the single quotes that some exports put around them."""
+    sign = re.escape(separator.encode())
+    blank = rb"[ ]" if separator == "\t" else rb"[ \t]"
+    if re.search(blank + rb'(?:\r?\n|"|$)|' + blank + sign + rb"|(?:^|\n|\"|" + sign + rb")" + blank, body):
+        table = table.with_columns(pl.all().str.strip_chars())
+    singles = [name for name in table.columns if _in_single_quotes(table[name])]
+    if singles:
+        notes.append(f"single quotes around the values of {', '.join(singles[:5])} are left out")
+        table = table.with_columns(pl.col(singles).str.replace(r"^'(.*)'$", "$1"))
+    return table
+
+
+def _in_single_quotes(column: pl.Series) -> bool:
+    filled = column.filter(column != "")
+    return len(filled) > 0 and filled[0].startswith("'") and bool(filled.str.contains(r"^'.*'$").all())

@@ -1,0 +1,219 @@
+"""From cells of any type to numbers, labels, times and yes/no: one way for training and for prediction.
+
+A cell may arrive as text (CSV), as a number (pandas, arrow) or as JSON. Each function here gives the same value for all of
+them, guided by the `Reading` that was decided once, when the schema was inferred.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from glasshouse.core.records import Record
+
+Floats = npt.NDArray[np.float64]
+
+# As written, not case-folded: "none" is often a real label ("no other debtors") where "None" is Python's empty value.
+MISSING = (
+    "", "NA", "N/A", "n/a", "na", "nan", "NaN", "NAN", "-nan", "null", "Null", "NULL", "None", "?", "-", ".", "<NA>", "NaT",
+    "#N/A", "#NA", "#NULL!", "#DIV/0!",
+)  # fmt: skip
+YES = ("1", "yes", "true", "t", "y", "on")
+NO = ("0", "no", "false", "f", "n", "off")
+DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y",
+                "%d.%m.%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y")  # fmt: skip
+TIME_FORMATS = ("", " %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
+TIME_UNIT = pl.Datetime("us")
+_CURRENCY = r"^[$€£]\s*|\s*[$€£%]$"
+
+
+class Reading(Record):
+    """How the cells of one column are read; decided on the training table and used unchanged ever after."""
+
+    decimal: str = "."
+    thousands: str = ""
+    format: str = ""  # of dates and times, in strptime's letters; "" where the column came typed
+    yes: str = ""
+    no: str = ""
+    numeric: bool = False  # labels that are numbers: 1, "1" and 1.0 are the same label
+    width: int = 0  # labels padded with zeros to this many digits
+    missing: tuple[str, ...] = ()  # codes that mean "no value", besides the usual spellings
+
+
+def is_text(series: pl.Series) -> bool:
+    """Whether the cells are strings of some kind."""
+    return series.dtype in (pl.String, pl.Categorical, pl.Enum) or isinstance(series.dtype, pl.Enum)
+
+
+def is_flat(series: pl.Series) -> bool:
+    """Whether a cell holds one value, not a list or a record."""
+    return not (series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary))
+
+
+def text(series: pl.Series, reading: Reading) -> pl.Series:
+    """Strings without surrounding spaces; null where the value is missing in any spelling."""
+    stripped = series.cast(pl.String).str.strip_chars()
+    return stripped.set(stripped.is_in([*MISSING, *reading.missing]), None)
+
+
+def parse_numbers(series: pl.Series, reading: Reading) -> Floats:
+    """Numbers, with NaN for what is missing, infinite or not a number.
+
+    Shapes:
+        returns: (rows,) float64
+    """
+    if is_text(series):
+        values = _numbers_from_text(series.cast(pl.String), reading)
+    elif series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null):
+        values = series.cast(pl.Float64).to_numpy()
+    else:
+        values = np.full(len(series), np.nan)
+    result = np.where(np.isfinite(values), values, np.nan)
+    codes = [code for code in (_as_float(text) for text in reading.missing) if code is not None]
+    return np.where(np.isin(result, codes), np.nan, result) if codes else result
+
+
+def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
+    """Labels as canonical strings, null where missing: 3, 3.0 and "3" are one label where labels are numbers."""
+    if is_text(series):
+        plain = text(series, reading)
+        if not reading.numeric:
+            return plain
+        return _number_labels(_numbers_from_text(plain, reading), reading).fill_null(plain)
+    if series.dtype == pl.Boolean:
+        return series.cast(pl.String)
+    if series.dtype.is_numeric():
+        return text(_number_labels(series.cast(pl.Float64).to_numpy(), reading), Reading(missing=reading.missing))
+    return text(series, reading)
+
+
+def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
+    """Points in time without a zone (UTC where one was given), null where missing or unreadable."""
+    if series.dtype.is_temporal():
+        return _naive(series)
+    if not is_text(series):
+        return pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
+    plain = text(series, reading)
+    times = plain.str.to_datetime(reading.format, strict=False, time_unit="us") if reading.format else None
+    if times is None:
+        times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
+    times = _naive(times)
+    # A value in another spelling (JSON writes ISO where the training file had 1/31/2011) is still a time.
+    for format in _all_formats():
+        open_cells = plain.is_not_null() & times.is_null()
+        if not open_cells.any():
+            break
+        found = plain.set(~open_cells, None).str.to_datetime(format, strict=False, time_unit="us")
+        times = times.fill_null(_plausible(_naive(found)))
+    return times
+
+
+def parse_yesno(series: pl.Series, reading: Reading) -> Floats:
+    """1 for yes, 0 for no, NaN for anything else.
+
+    Shapes:
+        returns: (rows,) float64
+    """
+    numeric = Reading(numeric=True, missing=reading.missing)
+    folded = parse_labels(series, numeric).str.to_lowercase()
+    yes, no = (reading.yes.lower(), *YES), (reading.no.lower(), *NO)
+    if reading.yes and reading.yes.lower() not in YES:
+        yes, no = yes[:1], no[:1]
+    values = np.full(len(series), np.nan)
+    values[folded.is_in(list(no)).fill_null(False).to_numpy()] = 0.0
+    values[folded.is_in(list(yes)).fill_null(False).to_numpy()] = 1.0
+    return values
+
+
+def date_format(values: pl.Series) -> str:
+    """The format that reads at least 95 % of some non-missing strings as times, or "" where there is none.
+
+    Between month/day and day/month the values decide; where both read everything, month/day is taken for "/" and "-",
+    day/month for ".".
+    """
+    sample = values.head(2000)
+    if not len(sample) or sample.str.contains(r"\d.*[-/:. ,].*\d").mean() < 0.95:  # type: ignore[operator]
+        return ""
+    best, share = "", 0.0
+    for format in _all_formats():
+        read = _plausible(_naive(sample.str.to_datetime(format, strict=False, time_unit="us"))).is_not_null().mean()
+        if isinstance(read, float) and read > share:
+            best, share = format, read
+        if share == 1.0:
+            break
+    if share < 0.95:
+        return ""
+    return best if len(values) <= len(sample) else _settle_on_all(values, best)
+
+
+def _settle_on_all(values: pl.Series, best: str) -> str:
+    """The first rows may all be before the 13th: looks at every value before month and day are decided."""
+    swapped = best.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
+    known = [format for format in dict.fromkeys((best, swapped)) if format in _all_formats()]
+    return max(known, key=lambda format: values.str.to_datetime(format, strict=False, time_unit="us").is_not_null().sum())
+
+
+def _all_formats() -> tuple[str, ...]:
+    plain = tuple(date + time for date in DATE_FORMATS for time in TIME_FORMATS)
+    return (*plain, "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+
+
+def _plausible(times: pl.Series) -> pl.Series:
+    """strptime reads the year "11" of 1/2/11 as the year 11: such a time is no reading at all."""
+    return times.set((times.dt.year() < 1000).fill_null(False), None)
+
+
+def _naive(series: pl.Series) -> pl.Series:
+    if series.dtype == pl.Time:
+        return (series.cast(pl.Int64) // 1000).cast(TIME_UNIT)
+    if isinstance(series.dtype, pl.Duration) or series.dtype == pl.Duration:
+        return series.cast(pl.Duration("us")).cast(pl.Int64).cast(TIME_UNIT)
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return series.cast(TIME_UNIT)
+
+
+def _numbers_from_text(series: pl.Series, reading: Reading) -> Floats:
+    """The plain cast does nearly all cells; only what it could not read is cleaned."""
+    values = series.cast(pl.Float64, strict=False)
+    unread = series.is_not_null() & values.is_null()
+    if reading.decimal == ",":
+        unread = series.is_not_null()
+    result = values.to_numpy().copy()
+    if unread.any():
+        result[unread.to_numpy()] = _clean(series.filter(unread), reading).cast(pl.Float64, strict=False).to_numpy()
+    return result
+
+
+def _clean(cells: pl.Series, reading: Reading) -> pl.Series:
+    """Cells without spaces, currency, percent and thousands signs, with a decimal point."""
+    cells = text(cells, reading).str.replace_all("−", "-", literal=True)
+    cells = cells.str.replace(r"^([+-])\s*[$€£]\s*", "$1").str.replace_all(_CURRENCY, "")
+    if reading.thousands:
+        sign, point = _escape(reading.thousands), _escape(reading.decimal)
+        grouped = cells.str.contains(rf"^[+-]?[1-9]\d{{0,2}}(?:{sign}\d{{3}})+(?:{point}\d*)?$").fill_null(False)
+        cells = cells.str.replace_all(sign, "").zip_with(grouped, cells)
+    if reading.decimal == ",":
+        cells = cells.str.replace(",", ".", literal=True)
+    return cells
+
+
+def _escape(sign: str) -> str:
+    return r"[\s\u00a0\u202f]" if sign == " " else "\\" + sign if sign in ".'" else sign
+
+
+def _number_labels(values: Floats, reading: Reading) -> pl.Series:
+    floats = pl.Series(values).fill_nan(None)
+    whole = (floats == floats.round()) & (floats.abs() < 2**53)
+    whole_text = floats.set(~whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
+    if reading.width:
+        whole_text = whole_text.str.zfill(reading.width)
+    return whole_text.fill_null(floats.cast(pl.String))
+
+
+def _as_float(code: str) -> float | None:
+    try:
+        return float(code)
+    except ValueError:
+        return None
