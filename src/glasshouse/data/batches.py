@@ -1,0 +1,64 @@
+"""Mini-batches: every member goes through the training rows in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Rows(NamedTuple):
+    """Rows as the network reads them, on its device."""
+
+    prepared: Tensor  # (rows, features)
+    categories: Tensor | None  # (rows, columns) int64
+    targets: Tensor  # (rows,) float32 standardised values or 0/1, or int64 class codes
+    weights: Tensor | None  # (rows,) float32, None where all count the same
+
+    @property
+    def num_rows(self) -> int:
+        """How many."""
+        return self.prepared.shape[0]
+
+
+class Batch(NamedTuple):
+    """What one step learns from: other rows for every member."""
+
+    prepared: Tensor  # (members, batch, features)
+    categories: Tensor | None  # (members, batch, columns)
+    targets: Tensor  # (members, batch)
+    weights: Tensor | None  # (members, batch)
+
+
+def steps_per_epoch(num_rows: int, batch_size: int) -> int:
+    """How many batches one pass takes; the last may be smaller, as with torch's DataLoader.
+
+    Example:
+        >>> steps_per_epoch(800, 32), steps_per_epoch(10, 32)
+        (25, 1)
+    """
+    return max(1, -(-num_rows // batch_size))
+
+
+def epoch(rows: Rows, members: int, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    """One pass over the rows for every member, each in its own random order.
+
+    Args:
+        rows: the training rows.
+        members: how many members there are now.
+        batch_size: rows of each member in a step.
+        generator: drawn from once a member, on the CPU, so that every device sees the same order.
+    """
+    orders = [torch.randperm(rows.num_rows, generator=generator) for _ in range(members)]
+    order = torch.stack(orders).to(rows.prepared.device)  # (members, rows)
+    for places in order.split(batch_size, dim=1):
+        flat = places.flatten()
+        shape = places.shape
+        yield Batch(
+            rows.prepared.index_select(0, flat).view(*shape, -1),
+            rows.categories.index_select(0, flat).view(*shape, -1) if rows.categories is not None else None,
+            rows.targets.index_select(0, flat).view(shape),
+            rows.weights.index_select(0, flat).view(shape) if rows.weights is not None else None,
+        )
