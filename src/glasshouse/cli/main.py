@@ -19,6 +19,7 @@ from glasshouse.core.errors import GlasshouseError
 
 # Faults of the machine or of a path that the user chose, not of ours; any other OSError is a defect.
 _SYSTEM_FAULTS = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG})
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,15 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown_command(words[0], COMMANDS)
         status = typer.main.get_command(app)(words or ["--help"], prog_name="glasshouse", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         # The reader (`| head`) has gone: nobody is left to tell, and Python must not complain while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return 130
     except Exception as error:  # noqa: BLE001 - the outermost door: nothing is swallowed, everything is shown
         return _explain(error, as_json="--json" in words)
-    return status if isinstance(status, int) else 0
+    # The library answers Ctrl-C with this number, and a finished command with nothing.
+    if status == _INTERRUPTED:
+        typer.echo("stopped", err=True)
+        return _INTERRUPTED
+    return 0
 
 
 def _explain(error: Exception, *, as_json: bool) -> int:

@@ -99,7 +99,7 @@ class _Lines:
 
     def __call__(self, event: AnyEvent) -> None:
         match event:
-            case Stage():
+            case Stage() if event.detail or event.stage != "train":
                 self._say(event.stage, event.detail)
             case Started():
                 self._most = len(event.members)
@@ -182,13 +182,22 @@ class _Board:
         assert event is not None
         left = clock(time_left(event, time.monotonic() - self._epoch_at))
         row = Table.grid(padding=(0, 2, 0, 0))
-        bar = ProgressBar(total=1.0, completed=event.progress, width=max(10, min(40, self._screen.width - 48)))
-        row.add_row(
-            Text(" " * 10), bar, Text(f"{event.progress:4.0%}", style="bold"), Text(f"{left} left", style="cyan")
+        width = max(10, min(40, self._screen.width - 48))
+        bar = ProgressBar(
+            total=1.0,
+            completed=event.progress,
+            width=width,
+            style="grey30",
+            complete_style="cyan",
+            finished_style="green",
         )
+        row.add_row(
+            Text(" " * 10), bar, Text(f"{event.progress:4.0%}", style="bold"), Text(f"{left} left", style="cyan"),
+            Text(f"epoch {event.epoch}", style="dim"),
+        )  # fmt: skip
         details = Text(" " * 12)
         details.append(_members(len(event.members), self._most))
-        details.append(f", epoch {event.epoch}, ensemble's validation loss ", style="dim")
+        details.append(", the ensemble's validation loss is ", style="dim")
         details.append(f"{event.ensemble_loss:.4f}", style="bold")
         details.truncate(self._screen.width, overflow="ellipsis")
         return [row, details]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"log_loss": "log loss", "roc_auc": "ROC AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 _LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
-_NAME_WIDTH, _SCORE_WIDTH = 24, 25  # the widest method's name; a score with its interval and the gap after it
+_NAME_WIDTH, _SCORE_WIDTH = 22, 25  # the widest method's name; a score with its interval and the gap after it
 
 
 def score_title(name: str) -> str:
@@ -57,12 +57,11 @@ def score_table(metrics: Metrics, width: int) -> Table:
         metrics: of the run.
         width: of the screen, in characters; the leading score always has a place, others where there is room.
     """
-    counted = "network" if metrics.members == 1 else "networks"
     methods: list[tuple[str, Scores]] = [
         ("naive baseline", metrics.baseline),
         ("linear model", metrics.linear),
         ("best single network", metrics.best_single),
-        (f"ensemble of {metrics.members} {counted}", metrics.ensemble),
+        ("ensemble", metrics.ensemble),
     ]
     table = scores_by_row(
         [(name, scores) for name, scores in methods if scores], metrics.metric, width, emphasis=methods[-1][0]

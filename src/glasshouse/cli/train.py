@@ -78,7 +78,9 @@ def _show(run: Run, source: str, *, as_json: bool) -> None:
     if as_json:
         import msgspec
 
-        show_json({"run": run.folder, "metrics": msgspec.to_builtins(run.metrics)})
+        # metrics.json but for what only the report draws.
+        numbers = {name: value for name, value in msgspec.to_builtins(run.metrics).items() if name != "diagnostics"}
+        show_json({"run": run.folder, **numbers})
         return
     screen = output()
     screen.print()
