@@ -22,7 +22,7 @@ def doctor(as_json: Json = False) -> None:
     """
     from glasshouse.cli import console
 
-    found = {
+    found: dict[str, dict[str, Any]] = {
         "versions": _versions(),
         "machine": _machine(),
         "devices": _devices(),

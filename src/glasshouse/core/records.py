@@ -6,13 +6,15 @@ report, the command line and later the lab read. Nobody reads those files in ano
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, dataclass_transform
 
 import msgspec
 
 Task = Literal["regression", "binary", "multiclass"]
 
 
+# Type checkers do not know that msgspec's `frozen` passes on to subclasses, unless this says so.
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen value with named fields; an unknown field is an error."""
 
