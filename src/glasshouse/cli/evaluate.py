@@ -41,5 +41,9 @@ def _show(result: Evaluation) -> None:
     screen.print(scores_by_row([("all rows", result.scores)], result.metric, screen.width))
     if result.slices:
         screen.print()
-        rows = [(f"{part.name} ({part.rows:,} rows)", part.scores) for part in result.slices]
+        # A small part is marked: its interval says more than its score.
+        rows = [
+            (f"{part.value}, {part.rows:,} rows{' (few)' if part.small else ''}", part.scores) for part in result.slices
+        ]
+        screen.print(f"by {result.slices[0].column}", style="bold", markup=False)
         screen.print(scores_by_row(rows, result.metric, screen.width))
