@@ -40,7 +40,10 @@ def align(frame: Frame, schema: Schema, *, need_target: bool = False) -> Frame:
         _check_nature(frame, column)
     notes = list(frame.notes)
     if extra:
-        notes.append(f"not known to the model and left out: {', '.join(extra[:5])}" + (f" and {len(extra) - 5} more" if len(extra) > 5 else ""))
+        notes.append(
+            f"not known to the model and left out: {', '.join(extra[:5])}"
+            + (f" and {len(extra) - 5} more" if len(extra) > 5 else "")
+        )
     return replace(frame, table=frame.table.select(name for name in known if name in names), notes=tuple(notes))
 
 
@@ -68,11 +71,20 @@ def append(frame: Frame, other: Frame, schema: Schema) -> Frame:
     columns = []
     for name in frame.table.columns:
         first = frame.table[name]
-        second = below.table[name] if name in below.table.columns else pl.Series(name, [None] * other.num_rows, dtype=first.dtype)
+        second = (
+            below.table[name]
+            if name in below.table.columns
+            else pl.Series(name, [None] * other.num_rows, dtype=first.dtype)
+        )
         columns.append(_stack(first, second, readings.get(name, Reading())))
     a, b = frame.source, other.source
-    source = SourceRecord(name=f"{a.name} + {b.name}", rows=a.rows + b.rows, columns=a.columns, size_bytes=a.size_bytes + b.size_bytes,
-                          sha256=sha256(f"{a.sha256}{b.sha256}".encode()))  # fmt: skip
+    source = SourceRecord(
+        name=f"{a.name} + {b.name}",
+        rows=a.rows + b.rows,
+        columns=a.columns,
+        size_bytes=a.size_bytes + b.size_bytes,
+        sha256=sha256(f"{a.sha256}{b.sha256}".encode()),
+    )
     notes = dict.fromkeys((*frame.notes, *(note for note in below.notes)))
     return Frame(table=pl.DataFrame(columns), source=source, notes=tuple(notes), settings=frame.settings)
 
@@ -96,21 +108,32 @@ def _as_text(series: pl.Series, reading: Reading) -> pl.Series:
 
 def _missing(frame: Frame, missing: list[str], extra: list[str]) -> DataError:
     plural = "s" if len(missing) > 1 else ""
-    shown = ", ".join(f'"{name}"' for name in missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    shown = ", ".join(f'"{name}"' for name in missing[:5]) + (
+        f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    )
     pairs = [(nearest(name, extra), name) for name in missing]
     renames = [f'rename "{close}" to "{name}"' for close, name in pairs if close]
     verb = "are" if plural else "is"
-    return DataError(f"column{plural} {shown} {verb} not in {frame.source.name}", where=frame.source.name,
-                     expected=f"the columns that the model was trained on; found {one_of(frame.table.columns)}",
-                     fix="; ".join(renames[:3]) or f"add the column{plural}; leave the cells empty where the value is not known")  # fmt: skip
+    return DataError(
+        f"column{plural} {shown} {verb} not in {frame.source.name}",
+        where=frame.source.name,
+        expected=f"the columns that the model was trained on; found {one_of(frame.table.columns)}",
+        fix="; ".join(renames[:3]) or f"add the column{plural}; leave the cells empty where the value is not known",
+    )
 
 
 def _check_nature(frame: Frame, column: Column) -> None:
-    """A column that was numbers (or times) and now has values but not one of them readable is a mistake, not missing data."""
+    """A column that was numbers (or times) and now has values but not one of them readable is a mistake, not missing
+    data.
+    """
     series = frame.table[column.name]
     if not is_flat(series):
-        raise DataError(f'column "{column.name}" holds {series.dtype}', where=frame.source.name, expected=f"a {column.kind} in every cell",
-                        fix="one value a cell")  # fmt: skip
+        raise DataError(
+            f'column "{column.name}" holds {series.dtype}',
+            where=frame.source.name,
+            expected=f"a {column.kind} in every cell",
+            fix="one value a cell",
+        )
     wanted = {"number": "numbers", "datetime": "dates or times"}.get(column.kind)
     if wanted is None:
         return
@@ -121,9 +144,13 @@ def _check_nature(frame: Frame, column: Column) -> None:
         return
     sample = filled.head(1000) if is_text(series) else series.drop_nulls().head(1000)
     if column.kind == "number":
-        readable = np.isfinite(parse_numbers(sample, column.reading)).any()
+        readable = bool(np.isfinite(parse_numbers(sample, column.reading)).any())
     else:
         readable = parse_times(sample, column.reading).null_count() < len(sample)
     if not readable:
-        raise DataError(f'column "{column.name}" holds "{filled[0]}"', where=frame.source.name,
-                        expected=f"{wanted}, such as {', '.join(column.examples)}", fix=f'mend the column "{column.name}"')  # fmt: skip
+        raise DataError(
+            f'column "{column.name}" holds "{filled[0]}"',
+            where=frame.source.name,
+            expected=f"{wanted}, such as {', '.join(column.examples)}",
+            fix=f'mend the column "{column.name}"',
+        )

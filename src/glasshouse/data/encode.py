@@ -1,6 +1,7 @@
 """From the columns of a table to the three arrays that a network sees: numbers, flags and category codes.
 
-What is fitted (centres, scales, quantiles, the labels of a category) is plain numbers and strings, comes from the training
+What is fitted (centres, scales, quantiles, the labels of a category) is plain numbers and strings, comes from the
+training
 rows alone, and is stored with the model.
 """
 
@@ -82,7 +83,8 @@ class Encoder(Record):
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The user's column behind each feature: numbers, then flags, then categories."""
-        return tuple(code.column for code in (*self.numbers, *self.flags, *self.categories))
+        numbers, flags = (code.column for code in self.numbers), (code.column for code in self.flags)
+        return (*numbers, *flags, *(code.column for code in self.categories))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Features:
 def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], settings: EncodeSettings) -> Encoder:
     """Learns scales and labels from the training rows, and from nothing else.
 
-    Robust scaling subtracts the median, divides by the distance between the quartiles (half the range where that is 0) and
+    Robust scaling subtracts the median, divides by the distance between the quartiles (half the range where that is 0)
+    and
     bends outliers smoothly towards +-3.
 
     Args:
@@ -126,7 +129,8 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
         SettingsError: a setting out of range.
 
     Source:
-        Holzmueller, Grinsztajn, Steinwart: Better by Default (RealMLP), 2024, section 3.1: robust scale and smooth clip, one-hot
+        Holzmueller, Grinsztajn, Steinwart: Better by Default (RealMLP), 2024, section 3.1: robust scale and smooth
+        clip, one-hot
         up to 8 labels. As there; a missing number is the median (0) plus a flag of its own.
     """
     _check_settings(settings)
@@ -139,7 +143,9 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
         series = train.table[column.name]
         if column.kind in ("number", "datetime"):
             parts = _parts(series, column)
-            numbers += [code for part, values in parts.items() if (code := _fit_number(column.name, part, values, scaling))]
+            numbers += [
+                code for part, values in parts.items() if (code := _fit_number(column.name, part, values, scaling))
+            ]
             if 0 < np.isnan(next(iter(parts.values()))).sum() < len(series):
                 flags.append(FlagCode(column=column.name, what="missing"))
         elif column.kind == "yesno":
@@ -151,11 +157,21 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
             else:
                 categories.append(CategoryCode(column=column.name, labels=labels))
     if not (numbers or flags or categories):
-        raise DataError("no column varies over the training rows", where=frame.source.name, expected="at least one column that does",
-                        fix="more rows, or --set encode.rare=1 where every label is rare")  # fmt: skip
+        raise DataError(
+            "no column varies over the training rows",
+            where=frame.source.name,
+            expected="at least one column that does",
+            fix="more rows, or --set encode.rare=1 where every label is rare",
+        )
     center, spread = _fit_target(train, schema)
-    return Encoder(scaling=scaling, numbers=tuple(numbers), flags=tuple(flags), categories=tuple(categories),
-                   target_center=center, target_scale=spread)  # fmt: skip
+    return Encoder(
+        scaling=scaling,
+        numbers=tuple(numbers),
+        flags=tuple(flags),
+        categories=tuple(categories),
+        target_center=center,
+        target_scale=spread,
+    )
 
 
 def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
@@ -170,7 +186,10 @@ def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
     numbers = np.zeros((frame.num_rows, encoder.num_numbers), dtype=np.float32)
     flags = np.zeros((frame.num_rows, encoder.num_flags), dtype=np.float32)
     categories = np.zeros((frame.num_rows, len(encoder.categories)), dtype=np.int64)
-    parts = {name: _parts(frame.table[name], columns[name]) for name in dict.fromkeys(code.column for code in encoder.numbers)}
+    parts = {
+        name: _parts(frame.table[name], columns[name])
+        for name in dict.fromkeys(code.column for code in encoder.numbers)
+    }
     for place, number in enumerate(encoder.numbers):
         numbers[:, place] = _scaled(parts[number.column][number.part], number, encoder.scaling)
     labels: dict[str, pl.Series] = {}
@@ -198,21 +217,36 @@ def encode_target(frame: Frame, schema: Schema) -> npt.NDArray[np.float64] | npt
         returns: (rows,) float64 with NaN for missing (regression), or int64 class numbers with -1 for missing
 
     Raises:
-        DataError: a label that is none of the classes. Surrounding spaces, letter case and one "." at the end do not matter.
+        DataError: a label that is none of the classes. Surrounding spaces, letter case and one "." at the end do not
+        matter.
     """
     if schema.target is None:
-        raise DataError("the schema has no target", where="target", expected="a schema inferred with a target", fix="name the target")
+        raise DataError(
+            "the schema has no target",
+            where="target",
+            expected="a schema inferred with a target",
+            fix="name the target",
+        )
     return read_target(frame.table[schema.target.name], schema.target)
 
 
 def _check_settings(settings: EncodeSettings) -> None:
     scalings = ("robust", "standard", "quantile")
     if settings.scaling is not None and settings.scaling not in scalings:
-        raise SettingsError(f'"{settings.scaling}" is not a scaling', where="encode.scaling", expected=one_of(scalings),
-                            fix=f"--set encode.scaling={nearest(settings.scaling, scalings) or 'robust'}")  # fmt: skip
+        raise SettingsError(
+            f'"{settings.scaling}" is not a scaling',
+            where="encode.scaling",
+            expected=one_of(scalings),
+            fix=f"--set encode.scaling={nearest(settings.scaling, scalings) or 'robust'}",
+        )
     for name, value, least in (("one_hot", settings.one_hot, 0), ("rare", settings.rare, 1)):
         if value < least:
-            raise SettingsError(f"encode.{name} is {value}", where=f"encode.{name}", expected=f"{least} or more", fix=f"--set encode.{name}={least}")
+            raise SettingsError(
+                f"encode.{name} is {value}",
+                where=f"encode.{name}",
+                expected=f"{least} or more",
+                fix=f"--set encode.{name}={least}",
+            )
 
 
 def _parts(series: pl.Series, column: Column) -> dict[Part, Floats]:
@@ -221,7 +255,8 @@ def _parts(series: pl.Series, column: Column) -> dict[Part, Floats]:
         return {"value": parse_numbers(series, column.reading)}
     times = parse_times(series, column.reading)
     date = times.dt
-    found = {"year": date.year(), "month": date.month(), "day": date.day(), "weekday": date.weekday(), "hour": date.hour(),
+    found = {"year": date.year(), "month": date.month(), "day": date.day(), "weekday": date.weekday(), "hour":
+    date.hour(),
              "minute": date.minute(), "days": times.cast(pl.Int64) / 86_400_000_000}  # fmt: skip
     return {part: found[part].cast(pl.Float64).to_numpy() for part in DATE_PARTS}
 
@@ -250,7 +285,11 @@ def _scaled(values: Floats, code: NumberCode, scaling: Scaling) -> Floats:
         scaled = _to_normal(values, np.asarray(code.quantiles))
     else:
         with np.errstate(over="ignore"):
-            scaled = values / code.scale - code.center / code.scale if code.scale > 1e300 else (values - code.center) / code.scale
+            scaled = (
+                values / code.scale - code.center / code.scale
+                if code.scale > 1e300
+                else (values - code.center) / code.scale
+            )
         if scaling == "robust":
             scaled = np.clip(scaled, -1e150, 1e150)
             scaled = scaled / np.sqrt(1 + (scaled / 3) ** 2)
@@ -291,6 +330,10 @@ def _fit_target(train: Frame, schema: Schema) -> tuple[float, float]:
     values = encode_target(train, schema)
     finite = values[np.isfinite(values)]
     if not len(finite):
-        raise DataError(f'target "{schema.target.name}" has no values in the training rows', where="--target", expected="numbers",
-                        fix="more rows with a target")  # fmt: skip
+        raise DataError(
+            f'target "{schema.target.name}" has no values in the training rows',
+            where="--target",
+            expected="numbers",
+            fix="more rows with a target",
+        )
     return float(finite.mean()), float(finite.std()) or 1.0

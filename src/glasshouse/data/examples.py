@@ -12,7 +12,8 @@ from glasshouse.core.records import SourceRecord
 from glasshouse.data.frame import Frame
 from glasshouse.data.memory import content_hash
 
-_DIABETES = {"bp": "blood_pressure", "s1": "total_cholesterol", "s2": "low_density_lipoproteins", "s3": "high_density_lipoproteins",
+_DIABETES = {"bp": "blood_pressure", "s1": "total_cholesterol", "s2": "low_density_lipoproteins", "s3":
+"high_density_lipoproteins",
              "s4": "cholesterol_ratio", "s5": "log_triglycerides", "s6": "blood_sugar"}  # fmt: skip
 
 
@@ -73,8 +74,13 @@ def load_example(name: str) -> Frame:
     """
     load, _ = _find(name)
     table = load()
-    record = SourceRecord(name=f"example:{name}", rows=table.height, columns=table.width, size_bytes=int(table.estimated_size()),
-                          sha256=content_hash(table))  # fmt: skip
+    record = SourceRecord(
+        name=f"example:{name}",
+        rows=table.height,
+        columns=table.width,
+        size_bytes=int(table.estimated_size()),
+        sha256=content_hash(table),
+    )
     return Frame(table=table, source=record)
 
 
@@ -90,8 +96,12 @@ def example_target(name: str) -> str:
 def _find(name: str) -> tuple[Callable[[], pl.DataFrame], str]:
     if name not in EXAMPLES:
         close = nearest(name, EXAMPLES)
-        raise DataError(f'there is no example "{name}"', where="SOURCE", expected=one_of(EXAMPLES),
-                        fix=f"example:{close or 'breast-cancer'}")  # fmt: skip
+        raise DataError(
+            f'there is no example "{name}"',
+            where="SOURCE",
+            expected=one_of(EXAMPLES),
+            fix=f"example:{close or 'breast-cancer'}",
+        )
     return EXAMPLES[name]
 
 

@@ -36,7 +36,10 @@ def row_hashes(frame: Frame, schema: Schema, also: Sequence[str] = (), *, with_t
         target = schema.target
         series = frame.table[target.name]
         numbers = target.task == "regression"
-        hashes = _mix(hashes, _bits(parse_numbers(series, target.reading)) if numbers else _words(parse_labels(series, target.reading)))
+        hashes = _mix(
+            hashes,
+            _bits(parse_numbers(series, target.reading)) if numbers else _words(parse_labels(series, target.reading)),
+        )
     for name in also:
         if name not in names and is_flat(frame.table[name]):
             hashes = _mix(hashes, _words(parse_labels(frame.table[name], Reading(numeric=True))))
@@ -68,7 +71,12 @@ def _words(labels: pl.Series) -> Hashes:
     known = labels.drop_nulls().unique()
     digests = [int.from_bytes(hashlib.blake2b(label.encode(), digest_size=8).digest(), "little") for label in known]
     numbers = pl.Series(digests, dtype=pl.UInt64)
-    return labels.replace_strict(known, numbers, default=0, return_dtype=pl.UInt64).fill_null(0).to_numpy().astype(np.uint64)
+    return (
+        labels.replace_strict(known, numbers, default=0, return_dtype=pl.UInt64)
+        .fill_null(0)
+        .to_numpy()
+        .astype(np.uint64)
+    )
 
 
 def _mix(hashes: Hashes, cells: Hashes) -> Hashes:

@@ -11,6 +11,8 @@ import polars as pl
 from glasshouse.core.records import SourceRecord
 from glasshouse.core.settings import ReadSettings
 
+READ = ReadSettings()  # every decision left to a look at the file
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -26,7 +28,7 @@ class Frame:
     table: pl.DataFrame
     source: SourceRecord
     notes: tuple[str, ...] = ()
-    settings: ReadSettings = ReadSettings()
+    settings: ReadSettings = READ
 
     @property
     def num_rows(self) -> int:

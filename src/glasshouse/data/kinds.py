@@ -28,7 +28,9 @@ from glasshouse.data.values import (
 ENOUGH = 0.95  # of the values must read as numbers (or times) for the column to be one
 FEW_ROWS = 20  # below this nothing is called an identifier by its values
 RUNNING_ROWS = 100  # from here a running number is an identifier whatever its name
-_ID_NAME = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|pid|index|idx|key|no|nr|number|order|instant|record|row)($|[^a-z])|[a-z](ID|Id|No|Nr)$|^(ID|id)[A-Z_]")
+_ID_NAME = re.compile(
+    r"(^|[^a-z])(id|ids|uuid|guid|pid|index|idx|key|no|nr|number|order|instant|record|row)($|[^a-z])|[a-z](ID|Id|No|Nr)$|^(ID|id)[A-Z_]"
+)
 _TIME_NAME = re.compile(r"year|jahr|date|time|month|day|age|yr", re.IGNORECASE)
 
 
@@ -39,7 +41,9 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
         DataError: the user asks for numbers, times or yes/no and the values are none.
     """
     if not is_flat(series):
-        return Column(name=series.name, kind="ignore", used=False, reason=f"its cells hold {series.dtype}, not one value each")
+        return Column(
+            name=series.name, kind="ignore", used=False, reason=f"its cells hold {series.dtype}, not one value each"
+        )
     reading = Reading(missing=settings.missing)
     if asked is not None:
         return _as_asked(series, settings, reading, asked)
@@ -54,7 +58,7 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
         return _column(series, labels, "datetime", reading)
     if _is_yesno(filled, distinct):
         return _yesno(series, labels, reading)
-    number = number_reading(series, settings)
+    number = number_reading(series, settings, filled)
     if number is not None:
         return _number(series, labels, number, distinct)
     format = date_format(filled) if is_text(series) else ""
@@ -63,17 +67,26 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
     return _words(series, labels, filled, reading, distinct)
 
 
-def number_reading(series: pl.Series, settings: ReadSettings) -> Reading | None:
-    """How to read a column's cells as numbers, or None where fewer than 95 % are numbers or they are zero-padded codes."""
+def number_reading(series: pl.Series, settings: ReadSettings, filled: pl.Series | None = None) -> Reading | None:
+    """How to read a column's cells as numbers, or None where fewer than 95 % are numbers or they are zero-padded codes.
+
+    `filled` is the column's non-missing text, where it is at hand.
+    """
     plain = Reading(missing=settings.missing)
     if series.dtype.is_numeric():
         return plain
     if not is_text(series):
         return None
-    cells = text(series, plain).drop_nulls()
-    if not len(cells) or cells.str.contains(r"^0\d+$").any():
+    cells = text(series, plain).drop_nulls() if filled is None else filled
+    if not len(cells) or cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any():
         return None
-    shares = [(float(np.isfinite(parse_numbers(cells, reading)).mean()), reading) for reading in _candidates(cells, settings)]
+    if settings.decimal != "," and np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all():
+        return plain
+    if _mean(cells.str.contains(r"\d")) < ENOUGH:
+        return None
+    shares = [
+        (float(np.isfinite(parse_numbers(cells, reading)).mean()), reading) for reading in _candidates(cells, settings)
+    ]
     share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
     return best if share >= ENOUGH else None
 
@@ -143,21 +156,34 @@ def _number(series: pl.Series, labels: pl.Series, reading: Reading, distinct: in
         return _column(series, labels, "identifier", reading, reason="it numbers the rows")
     if distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")
-    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing" if unread > 0 else ""
-    return _column(series, labels, "number", reading, note=note, missing=missing)
+    note = (
+        f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
+        if unread > 0
+        else ""
+    )
+    return _column(series, labels, "number", reading, note=note, missing=missing, distinct=distinct)
 
 
 def _datetime(series: pl.Series, reading: Reading) -> Column:
     times = parse_times(series, reading)
     unread = times.null_count() - text(series, reading).null_count()
-    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a date and count as missing" if unread > 0 else ""
+    note = (
+        f"{unread} value{'s' if unread > 1 else ''} could not be read as a date and count as missing"
+        if unread > 0
+        else ""
+    )
     return _column(series, text(series, reading), "datetime", reading, note=note, missing=times.null_count())
 
 
 def _is_running(name: str, values: Floats) -> bool:
     """Whether whole numbers only number the rows: all distinct, and in sequence or called an ID."""
     count = len(values)
-    if count < FEW_ROWS or not np.isfinite(values).all() or not integer_valued(values) or len(np.unique(values)) < count:
+    if (
+        count < FEW_ROWS
+        or not np.isfinite(values).all()
+        or not integer_valued(values)
+        or len(np.unique(values)) < count
+    ):
         return False
     called_id = bool(_ID_NAME.search(name) or _ID_NAME.search(name.lower()))
     steps = np.diff(values)
@@ -197,7 +223,11 @@ def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked
     if asked == "number":
         return _asked_number(series, labels, settings)
     if asked == "datetime":
-        decided = reading if series.dtype.is_temporal() else Reading(missing=settings.missing, format=date_format(labels.drop_nulls()))
+        decided = (
+            reading
+            if series.dtype.is_temporal()
+            else Reading(missing=settings.missing, format=date_format(labels.drop_nulls()))
+        )
         if parse_times(series, decided).null_count() == len(series):
             raise _contradicted(series, labels, "a date or time", "datetime")
         return _datetime(series, decided)
@@ -212,7 +242,11 @@ def _asked_number(series: pl.Series, labels: pl.Series, settings: ReadSettings) 
     if not np.isfinite(values).any():
         raise _contradicted(series, labels, "a number", "number")
     unread = int(np.isnan(values).sum()) - labels.null_count()
-    note = f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing" if unread > 0 else ""
+    note = (
+        f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
+        if unread > 0
+        else ""
+    )
     return _column(series, labels, "number", best, note=note, missing=int(np.isnan(values).sum()))
 
 
@@ -230,18 +264,32 @@ def _asked_yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Colu
 
 def _contradicted(series: pl.Series, labels: pl.Series, wanted: str, kind: str) -> DataError:
     shown = labels.drop_nulls()[0]
-    return DataError(f'column "{series.name}" was called {kind}, but holds values such as "{shown}"', where=f"columns.{series.name}",
-                     expected=wanted, fix=f"--set columns.{series.name}=category")  # fmt: skip
+    return DataError(
+        f'column "{series.name}" was called {kind}, but holds values such as "{shown}"',
+        where=f"columns.{series.name}",
+        expected=wanted,
+        fix=f"--set columns.{series.name}=category",
+    )
 
 
 def _column(series: pl.Series, labels: pl.Series, kind: Kind, reading: Reading, *, reason: str = "", note: str = "",
-            missing: int | None = None) -> Column:  # fmt: skip
+            missing: int | None = None, distinct: int | None = None) -> Column:  # fmt: skip
     filled = labels.drop_nulls()
+    distinct = filled.n_unique() if distinct is None else distinct
     examples = tuple(str(value)[:60] for value in filled.head(200).unique(maintain_order=True).head(3))
-    return Column(name=series.name, kind=kind, used=not reason, reason=reason, note=note, distinct=filled.n_unique(),
-                  missing=labels.null_count() if missing is None else missing, examples=examples, reading=reading)  # fmt: skip
+    return Column(
+        name=series.name,
+        kind=kind,
+        used=not reason,
+        reason=reason,
+        note=note,
+        distinct=distinct,
+        missing=labels.null_count() if missing is None else missing,
+        examples=examples,
+        reading=reading,
+    )
 
 
 def _mean(values: pl.Series) -> float:
-    mean = values.mean()
+    mean = values.cast(pl.Float64).mean()
     return float(mean) if isinstance(mean, (int, float)) else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from glasshouse.core.records import Task
 from glasshouse.data.frame import Frame
@@ -20,7 +21,8 @@ def single_column_scores(frame: Frame, schema: Schema) -> dict[str, float]:
     """The held-out score of every used column alone, from 0 (tells nothing) to 1 (tells all).
 
     Two classes: 2 AUC - 1. Many classes: the share of the errors of always naming the commonest class that is avoided.
-    Regression: R². Three-fold cross-validated over at most 10,000 rows with a small decision tree; categories enter as the
+    Regression: R². Three-fold cross-validated over at most 10,000 rows with a small decision tree; categories enter as
+    the
     target's mean per label over the other folds (many classes: the commonest class per label).
     """
     assert schema.target is not None
@@ -39,10 +41,8 @@ def single_column_scores(frame: Frame, schema: Schema) -> dict[str, float]:
     return scores
 
 
-def _values(series: object, column: Column) -> tuple[Floats, bool]:
-    import polars as pl
-
-    assert isinstance(series, pl.Series)
+def _values(series: pl.Series, column: Column) -> tuple[Floats, bool]:
+    """The column as numbers, or its labels as numbers from 0, and which of the two."""
     if column.kind == "number":
         return parse_numbers(series, column.reading), False
     if column.kind == "yesno":
@@ -90,7 +90,7 @@ def _commonest(train_x: Floats, train_y: Floats, test_x: Floats) -> Floats:
     table = np.zeros((int(max(train_x.max(), test_x.max())) + 1, int(train_y.max()) + 1))
     np.add.at(table, (train_x.astype(np.int64), train_y.astype(np.int64)), 1)
     table += 1e-3 * table.sum(axis=0) / table.sum()
-    return table.argmax(axis=1)[test_x.astype(np.int64)].astype(np.float64)
+    return np.asarray(table.argmax(axis=1)[test_x.astype(np.int64)], dtype=np.float64)
 
 
 def _score(y: Floats, guesses: Floats, task: Task) -> float:

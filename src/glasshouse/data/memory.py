@@ -28,11 +28,24 @@ def from_memory(source: object, settings: ReadSettings) -> Frame:
     table = _to_polars(source)
     if table.height == 0 or table.width == 0:
         what = "rows" if table.width else "columns"
-        raise DataError(f"the table in memory has no {what}", where=type(source).__name__, expected="at least one row and one column",
-                        fix="check how the table was made")  # fmt: skip
-    record = SourceRecord(name="table in memory", rows=table.height, columns=table.width, size_bytes=int(table.estimated_size()),
-                          sha256=content_hash(table))  # fmt: skip
-    notes = (f"no header: the columns are called column_1 ... column_{table.width}",) if isinstance(source, np.ndarray) else ()
+        raise DataError(
+            f"the table in memory has no {what}",
+            where=type(source).__name__,
+            expected="at least one row and one column",
+            fix="check how the table was made",
+        )
+    record = SourceRecord(
+        name="table in memory",
+        rows=table.height,
+        columns=table.width,
+        size_bytes=int(table.estimated_size()),
+        sha256=content_hash(table),
+    )
+    notes = (
+        (f"no header: the columns are called column_1 ... column_{table.width}",)
+        if isinstance(source, np.ndarray)
+        else ()
+    )
     return Frame(table=table, source=record, notes=notes, settings=settings)
 
 
@@ -51,7 +64,11 @@ def _to_polars(source: object) -> pl.DataFrame:
         return _from_array(source)
     if isinstance(source, Mapping):
         return _from_columns({str(name): values for name, values in source.items()})
-    if isinstance(source, Sequence) and not isinstance(source, (str, bytes)) and all(isinstance(row, Mapping) for row in source):
+    if (
+        isinstance(source, Sequence)
+        and not isinstance(source, (str, bytes))
+        and all(isinstance(row, Mapping) for row in source)
+    ):
         names = dict.fromkeys(str(name) for row in source for name in row)
         return _from_columns({name: [row.get(name) for row in source] for name in names})
     return _from_other(source)
@@ -59,8 +76,12 @@ def _to_polars(source: object) -> pl.DataFrame:
 
 def _from_array(array: np.ndarray) -> pl.DataFrame:
     if array.ndim != 2:
-        raise DataError(f"the array has shape {array.shape}", where="ndarray", expected="two axes: (rows, columns)",
-                        fix="array.reshape(-1, 1) for a single column")  # fmt: skip
+        raise DataError(
+            f"the array has shape {array.shape}",
+            where="ndarray",
+            expected="two axes: (rows, columns)",
+            fix="array.reshape(-1, 1) for a single column",
+        )
     return _from_columns({f"column_{place + 1}": array[:, place] for place in range(array.shape[1])})
 
 
@@ -69,8 +90,12 @@ def _from_columns(columns: Mapping[str, Any]) -> pl.DataFrame:
     lengths = {len(column) for column in series}
     if len(lengths) > 1:
         first = next(column for column in series if len(column) != len(series[0]))
-        raise DataError(f'column "{first.name}" has {len(first)} values, "{series[0].name}" has {len(series[0])}', where="the mapping",
-                        expected="as many values in every column", fix=f'mend the column "{first.name}"')  # fmt: skip
+        raise DataError(
+            f'column "{first.name}" has {len(first)} values, "{series[0].name}" has {len(series[0])}',
+            where="the mapping",
+            expected="as many values in every column",
+            fix=f'mend the column "{first.name}"',
+        )
     return pl.DataFrame(series)
 
 
@@ -84,8 +109,12 @@ def _series(name: str, values: Any) -> pl.Series:
     if array is not None and array.ndim == 1 and array.dtype.kind == "M":
         return pl.Series(name, array.astype("datetime64[us]"))
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise DataError(f'column "{name}" holds {type(values).__name__}, not a list of values', where="the mapping",
-                        expected="one value a row", fix=f"{{{name!r}: [value]}} for a table of one row")  # fmt: skip
+        raise DataError(
+            f'column "{name}" holds {type(values).__name__}, not a list of values',
+            where="the mapping",
+            expected="one value a row",
+            fix=f"{{{name!r}: [value]}} for a table of one row",
+        )
     cells = [None if _is_empty(cell) else cell for cell in (values.tolist() if array is not None else values)]
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {int, float}:
@@ -96,7 +125,9 @@ def _series(name: str, values: Any) -> pl.Series:
 
 
 def _is_empty(cell: object) -> bool:
-    return cell is None or (isinstance(cell, float) and math.isnan(cell)) or type(cell).__name__ in ("NAType", "NaTType")
+    return (
+        cell is None or (isinstance(cell, float) and math.isnan(cell)) or type(cell).__name__ in ("NAType", "NaTType")
+    )
 
 
 def _from_other(source: object) -> pl.DataFrame:
@@ -106,13 +137,21 @@ def _from_other(source: object) -> pl.DataFrame:
     try:
         frame = nw.from_native(source, eager_only=True)  # type: ignore[call-overload]
     except TypeError as error:
-        raise DataError(f"a {type(source).__name__} is not a table", where="SOURCE", expected=ACCEPTED,
-                        fix="make a data frame of it") from error  # fmt: skip
+        raise DataError(
+            f"a {type(source).__name__} is not a table",
+            where="SOURCE",
+            expected=ACCEPTED,
+            fix="make a data frame of it",
+        ) from error
     names = [str(name) for name in frame.columns]
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
-        raise DataError(f'two columns are called "{doubles[0]}"', where="the columns of the table", expected=one_of(dict.fromkeys(names)),
-                        fix=f'call one of them "{doubles[0]}_2"')  # fmt: skip
+        raise DataError(
+            f'two columns are called "{doubles[0]}"',
+            where="the columns of the table",
+            expected=one_of(dict.fromkeys(names)),
+            fix=f'call one of them "{doubles[0]}_2"',
+        )
     return _from_columns({str(name): _plain(frame[name]) for name in frame.columns})
 
 
@@ -121,5 +160,5 @@ def _plain(column: Any) -> Any:
     if column.dtype.is_numeric() and not column.is_null().any():
         return column.to_numpy()
     if str(column.dtype).startswith("Datetime") or str(column.dtype) == "Date":
-        return pl.Series([cell for cell in column.to_list()])
+        return pl.Series(column.to_list())
     return column.to_list()

@@ -29,7 +29,9 @@ class Column(Record):
 
 
 class TargetSchema(Record):
-    """The column to predict. `classes` is sorted and empty for regression; of two classes the second is the positive one."""
+    """The column to predict. `classes` is sorted and empty for regression; of two classes the second is the positive
+    one.
+    """
 
     name: str
     task: Task
@@ -59,8 +61,11 @@ class Schema(Record):
         for column in self.columns:
             if column.name == name:
                 return column
-        raise DataError(f'column "{name}" is not known', expected=one_of(c.name for c in self.columns),
-                        fix=nearest(name, (c.name for c in self.columns)))  # fmt: skip
+        raise DataError(
+            f'column "{name}" is not known',
+            expected=one_of(c.name for c in self.columns),
+            fix=nearest(name, (c.name for c in self.columns)),
+        )
 
 
 def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | None = None) -> Schema:
@@ -73,12 +78,14 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
             and "category" for classes.
 
     Raises:
-        DataError: no such column, a kind that the values contradict, nothing left to learn from, or a target that cannot be
+        DataError: no such column, a kind that the values contradict, nothing left to learn from, or a target that
+        cannot be
             predicted (no values, one value only, nearly as many labels as rows).
 
     Example:
         >>> from glasshouse.data.read import read
-        >>> schema = infer_schema(read({"area": [50.5, 80.0, 95.5], "kind": ["a", "b", "a"], "price": [1.5, 2.5, 3.5]}), "price")
+        >>> schema = infer_schema(read({"area": [50.5, 80.0, 95.5], "kind": ["a", "b", "a"], "price": [1.5, 2.5,
+        3.5]}), "price")
         >>> [(column.name, column.kind) for column in schema.used], schema.target.task
         ([('area', 'number'), ('kind', 'category')], 'regression')
     """
@@ -89,17 +96,24 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
     names = frame.table.columns
     if target is not None and target not in names:
         close = nearest(target, names)
-        raise DataError(f'column "{target}" is not in {frame.source.name}', where="--target", expected=one_of(names),
-                        fix=f"--target {quoted(close)}" if close else "")  # fmt: skip
+        raise DataError(
+            f'column "{target}" is not in {frame.source.name}',
+            where="--target",
+            expected=one_of(names),
+            fix=f"--target {quoted(close)}" if close else "",
+        )
     for name, kind in asked.items():
         _check_override(name, kind, names, frame.source.name)
     features = [name for name in names if name != target]
     columns = tuple(infer_column(frame.table[name], frame.settings, asked.get(name)) for name in features)
     found = infer_target(frame, target, asked.get(target)) if target is not None else None
     if not any(column.used for column in columns):
-        raise DataError(f"{frame.source.name} has no column to learn from", where=_why_none(columns),
-                        expected="at least one column of numbers, categories, yes/no or dates besides the target",
-                        fix="--set columns.NAME=category keeps a column that was left out")  # fmt: skip
+        raise DataError(
+            f"{frame.source.name} has no column to learn from",
+            where=_why_none(columns),
+            expected="at least one column of numbers, categories, yes/no or dates besides the target",
+            fix="--set columns.NAME=category keeps a column that was left out",
+        )
     return Schema(columns=columns, target=found)
 
 
@@ -115,9 +129,17 @@ def _why_none(columns: tuple[Column, ...]) -> str:
 def _check_override(name: str, kind: Kind, names: list[str], source: str) -> None:
     if name not in names:
         close = nearest(name, names)
-        raise DataError(f'column "{name}" is not in {source}', where=f"columns.{name}", expected=one_of(names),
-                        fix=f"--set columns.{close}={kind}" if close else "")  # fmt: skip
+        raise DataError(
+            f'column "{name}" is not in {source}',
+            where=f"columns.{name}",
+            expected=one_of(names),
+            fix=f"--set columns.{close}={kind}" if close else "",
+        )
     if kind not in KINDS:
         close = nearest(str(kind), KINDS)
-        raise DataError(f'"{kind}" is not a kind of column', where=f"columns.{name}", expected=one_of(KINDS, most=8),
-                        fix=f"--set columns.{name}={close or 'category'}")  # fmt: skip
+        raise DataError(
+            f'"{kind}" is not a kind of column',
+            where=f"columns.{name}",
+            expected=one_of(KINDS, most=8),
+            fix=f"--set columns.{name}={close or 'category'}",
+        )

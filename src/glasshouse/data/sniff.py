@@ -16,10 +16,10 @@ Rows = list[list[str]]
 
 
 def sniff_separator(sample: str) -> str:
-    """The separator of a sample of whole lines: tab, semicolon, bar, comma, or "whitespace" for runs of blanks.
+    r"""The separator of a sample of whole lines: tab, semicolon, bar, comma, or "whitespace" for runs of blanks.
 
     Example:
-        >>> sniff_separator("a;b\\n1,5;2\\n"), sniff_separator("1.5  2\\n  3   4\\n")
+        >>> sniff_separator("a;b\n1,5;2\n"), sniff_separator("1.5  2\n  3   4\n")
         (';', 'whitespace')
     """
     best, best_share = ",", 0.0
@@ -52,7 +52,8 @@ def split_rows_of(sample: str, separator: str) -> Rows:
 def has_header(rows: Rows) -> bool:
     """Whether the first row names the columns: its cells are unlike the cells below them.
 
-    Where a column below is numbers (or dates), a name stands above it and not a number. Where it is words that repeat, a
+    Where a column below is numbers (or dates), a name stands above it and not a number. Where it is words that repeat,
+    a
     name is none of those words. The columns vote; without evidence a first row of distinct words is taken for names.
 
     Example:

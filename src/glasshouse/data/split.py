@@ -1,6 +1,7 @@
 """Which rows train, select, calibrate and judge: decided before anything is fitted.
 
-Rows that belong together (exact copies, one group, one moment) form a *unit* and go the same way. Units are laid out in an
+Rows that belong together (exact copies, one group, one moment) form a *unit* and go the same way. Units are laid out
+in an
 order (by class or target at random, by group at random, or by time) and cut.
 """
 
@@ -50,8 +51,10 @@ class Split:
 def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int, num_test_rows: int = 0) -> Split:
     """Divides the rows into train, validation, calibration and test.
 
-    Exact copies of a row always go together. Without group and time the parts have the same shares of every class (or of every
-    stretch of the target). With `settings.group` all rows of a group go together; with `settings.time` earlier rows train and
+    Exact copies of a row always go together. Without group and time the parts have the same shares of every class (or
+    of every
+    stretch of the target). With `settings.group` all rows of a group go together; with `settings.time` earlier rows
+    train and
     later ones judge, and rows of one moment go together.
 
     Args:
@@ -73,8 +76,12 @@ def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int,
     appended[frame.num_rows - num_test_rows :] = num_test_rows > 0
     rows = np.flatnonzero(known & ~appended)
     if len(rows) < FEWEST_ROWS:
-        raise DataError(f"{frame.source.name} has {len(rows)} rows with a target, too few to split", where=frame.source.name,
-                        expected=f"at least {FEWEST_ROWS} rows", fix="more rows")  # fmt: skip
+        raise DataError(
+            f"{frame.source.name} has {len(rows)} rows with a target, too few to split",
+            where=frame.source.name,
+            expected=f"at least {FEWEST_ROWS} rows",
+            fix="more rows",
+        )
     units, method = _units(frame, schema, settings, rows, hashes)
     num_units, needed = int(units.max()) + 1, int((fractions > 0).sum())
     if num_units < needed:
@@ -93,9 +100,19 @@ def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int,
         divided[3] = np.flatnonzero(known & appended)
         method += "; the test rows are a table of their own"
         if not len(divided[3]):
-            raise DataError("no test row has a target", where="--test", expected="at least one", fix="a test file with the target column")
+            raise DataError(
+                "no test row has a target",
+                where="--test",
+                expected="at least one",
+                fix="a test file with the target column",
+            )
     named = dict(zip(PARTS, divided, strict=True))
-    return Split(**named, dropped=np.flatnonzero(~known), method=method, hashes={name: hash_of(hashes[part]) for name, part in named.items()})
+    return Split(
+        **named,
+        dropped=np.flatnonzero(~known),
+        method=method,
+        hashes={name: hash_of(hashes[part]) for name, part in named.items()},
+    )
 
 
 def _fractions(settings: SplitSettings, num_test_rows: int) -> Floats:
@@ -103,22 +120,39 @@ def _fractions(settings: SplitSettings, num_test_rows: int) -> Floats:
     test: float = 0.0
     if not num_test_rows:
         if isinstance(settings.test, str):
-            raise SettingsError(f"the test rows of {settings.test} are not among the rows", where="split.test",
-                                expected="a fraction, or rows appended from that file", fix="--test 0.2")  # fmt: skip
+            raise SettingsError(
+                f"the test rows of {settings.test} are not among the rows",
+                where="split.test",
+                expected="a fraction, or rows appended from that file",
+                fix="--test 0.2",
+            )
         test = settings.test
     for name, value, least in (("test", test, 0 if num_test_rows else 1e-9), ("validation", settings.validation, 1e-9),
                                ("calibration", settings.calibration, 0)):  # fmt: skip
         if not least <= value < 1:
-            raise SettingsError(f"split.{name} is {value}", where=f"split.{name}", expected="a fraction above 0 and below 1",
-                                fix=f"--set split.{name}={'0.15' if name == 'validation' else '0.1' if name == 'calibration' else '0.2'}")  # fmt: skip
+            raise SettingsError(
+                f"split.{name} is {value}",
+                where=f"split.{name}",
+                expected="a fraction above 0 and below 1",
+                fix=(
+                    f"--set "
+                    f"split.{name}={'0.15' if name == 'validation' else '0.1' if name == 'calibration' else '0.2'}"
+                ),
+            )
     rest = 1 - test - settings.validation - settings.calibration
     if rest < 0.05:
-        raise SettingsError(f"test, validation and calibration take {1 - rest:.0%} of the rows", where="split",
-                            expected="at most 95 %, so that rows remain to train on", fix="--set split.test=0.2")  # fmt: skip
+        raise SettingsError(
+            f"test, validation and calibration take {1 - rest:.0%} of the rows",
+            where="split",
+            expected="at most 95 %, so that rows remain to train on",
+            fix="--set split.test=0.2",
+        )
     return np.array([rest, settings.validation, settings.calibration, test])
 
 
-def _units(frame: Frame, schema: Schema, settings: SplitSettings, rows: Rows, hashes: npt.NDArray[np.uint64]) -> tuple[Rows, str]:
+def _units(
+    frame: Frame, schema: Schema, settings: SplitSettings, rows: Rows, hashes: npt.NDArray[np.uint64]
+) -> tuple[Rows, str]:
     """The unit of each row, numbered from 0 (by time, where there is one), and the method in words."""
     copies = _numbered(hashes[rows])
     if settings.group is None and settings.time is None:
@@ -168,8 +202,12 @@ def _in_time(units: Rows, times: Floats) -> Rows:
 def _column(frame: Frame, name: str, option: str) -> pl.Series:
     if name not in frame.table.columns:
         close = nearest(name, frame.table.columns)
-        raise DataError(f'column "{name}" is not in {frame.source.name}', where=option, expected=one_of(frame.table.columns),
-                        fix=f"{option} {close}" if close else "")  # fmt: skip
+        raise DataError(
+            f'column "{name}" is not in {frame.source.name}',
+            where=option,
+            expected=one_of(frame.table.columns),
+            fix=f"{option} {close}" if close else "",
+        )
     return frame.table[name]
 
 
@@ -190,16 +228,24 @@ def _times_of(frame: Frame, name: str, rows: Rows) -> Floats:
         values = times.cast(pl.Int64).cast(pl.Float64).fill_null(np.nan).to_numpy()
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        raise DataError(f'column "{name}" has no readable time in {bad:,} of {len(rows):,} rows', where="--time",
-                        expected="a date, a time or a number in every row", fix="another --time column, or leave those rows out")  # fmt: skip
+        raise DataError(
+            f'column "{name}" has no readable time in {bad:,} of {len(rows):,} rows',
+            where="--time",
+            expected="a date, a time or a number in every row",
+            fix="another --time column, or leave those rows out",
+        )
     return np.asarray(values, dtype=np.float64)
 
 
 def _too_few(frame: Frame, settings: SplitSettings, num_units: int, needed: int) -> DataError:
     what = "moments" if settings.time is not None else "groups" if settings.group is not None else "different rows"
     where = "--time" if settings.time is not None else "--group" if settings.group is not None else frame.source.name
-    return DataError(f"{num_units} {what} cannot be divided into {needed} parts", where=where, expected=f"at least {needed} {what}",
-                     fix="--set split.calibration=0 needs one fewer" if settings.calibration else f"more {what}")  # fmt: skip
+    return DataError(
+        f"{num_units} {what} cannot be divided into {needed} parts",
+        where=where,
+        expected=f"at least {needed} {what}",
+        fix="--set split.calibration=0 needs one fewer" if settings.calibration else f"more {what}",
+    )
 
 
 def _strata(target: npt.NDArray[np.float64] | npt.NDArray[np.int64], random: np.random.Generator) -> Rows:
@@ -214,8 +260,10 @@ def _strata(target: npt.NDArray[np.float64] | npt.NDArray[np.int64], random: np.
 
 
 def _stratified(units: Rows, strata: Rows, fractions: Floats, random: np.random.Generator) -> Rows:
-    """The part of each unit. Units lie side by side by stratum; steps of the golden ratio then spread any neighbourhood evenly
-    over the parts, so that even classes of a few rows get their share, and the whole is cut exactly."""
+    """The part of each unit. Units lie side by side by stratum; steps of the golden ratio then spread any
+    neighbourhood evenly
+    over the parts, so that even classes of a few rows get their share, and the whole is cut exactly.
+    """
     sizes = np.bincount(units)
     first = np.zeros(len(sizes), dtype=np.int64)
     first[units[::-1]] = np.arange(len(units))[::-1]  # the first row of each unit speaks for it
@@ -234,7 +282,9 @@ def _stratified(units: Rows, strata: Rows, fractions: Floats, random: np.random.
 
 
 def _lumps(sizes: npt.NDArray[np.int64], fractions: Floats) -> npt.NDArray[np.bool_]:
-    """Rows with so many copies that they would fill a part on their own: they train, as far as the training share goes."""
+    """Rows with so many copies that they would fill a part on their own: they train, as far as the training share
+    goes.
+    """
     total = sizes.sum()
     order = np.argsort(-sizes, kind="stable")
     before = np.cumsum(sizes[order]) - sizes[order]
@@ -245,7 +295,9 @@ def _lumps(sizes: npt.NDArray[np.int64], fractions: Floats) -> npt.NDArray[np.bo
 
 
 def _by_group(units: Rows, strata: Rows, fractions: Floats, random: np.random.Generator) -> Rows:
-    """The part of each group: of several random divisions the one whose parts are nearest to the asked shares of every class."""
+    """The part of each group: of several random divisions the one whose parts are nearest to the asked shares of every
+    class.
+    """
     sizes = np.bincount(units)
     table = np.zeros((len(sizes), int(strata.max()) + 1))
     np.add.at(table, (units, strata), 1.0)
@@ -255,7 +307,10 @@ def _by_group(units: Rows, strata: Rows, fractions: Floats, random: np.random.Ge
         parts = _fill_empty(_cut(random.permutation(len(sizes)), sizes, fractions), fractions, in_order=False)
         held = np.zeros_like(wanted)
         np.add.at(held, parts, table)
-        miss = float((np.abs(held - wanted) / (1 + table.sum(axis=0))).sum() + 4 * np.abs(held - wanted).sum(axis=1).sum() / len(units))
+        miss = float(
+            (np.abs(held - wanted) / (1 + table.sum(axis=0))).sum()
+            + 4 * np.abs(held - wanted).sum(axis=1).sum() / len(units)
+        )
         miss += 10.0 * float(((held[0] == 0) & (table.sum(axis=0) > 0)).sum())
         if miss < best_miss:
             best, best_miss = parts, miss
@@ -284,7 +339,9 @@ def _train_has_all(parts: Rows, stratum: Rows) -> Rows:
 
 
 def _fill_empty(parts: Rows, fractions: Floats, *, in_order: bool) -> Rows:
-    """Gives every part that was asked for at least one unit, from the largest part; in order of time by shifting the cuts."""
+    """Gives every part that was asked for at least one unit, from the largest part; in order of time by shifting the
+    cuts.
+    """
     wanted = np.flatnonzero(fractions > 0)
     counts = np.bincount(parts, minlength=len(PARTS))
     if (counts[wanted] > 0).all():

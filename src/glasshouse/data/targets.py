@@ -31,20 +31,36 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
     """
     series = frame.table[name]
     if asked not in (None, "number", "category", "yesno"):
-        raise DataError(f'target "{name}" cannot be of kind {asked}', where=f"columns.{name}", expected="number or category",
-                        fix=f"--set columns.{name}=category")  # fmt: skip
+        raise DataError(
+            f'target "{name}" cannot be of kind {asked}',
+            where=f"columns.{name}",
+            expected="number or category",
+            fix=f"--set columns.{name}=category",
+        )
     if not is_flat(series) or series.dtype.is_temporal():
-        raise DataError(f'target "{name}" holds {series.dtype} values', where="--target", expected="numbers or labels",
-                        fix="--target with another column, or turn it into a number first")  # fmt: skip
+        raise DataError(
+            f'target "{name}" holds {series.dtype} values',
+            where="--target",
+            expected="numbers or labels",
+            fix="--target with another column, or turn it into a number first",
+        )
     labels = label_reading(series, frame.settings)
     filled = parse_labels(series, labels).drop_nulls()
     _check_values(frame, name, filled)
     number = number_reading(series, frame.settings)
     if asked == "number" and number is None:
-        raise DataError(f'target "{name}" was called number, but holds values such as "{filled[0]}"', where=f"columns.{name}",
-                        expected="numbers", fix=f"--set columns.{name}=category")  # fmt: skip
+        raise DataError(
+            f'target "{name}" was called number, but holds values such as "{filled[0]}"',
+            where=f"columns.{name}",
+            expected="numbers",
+            fix=f"--set columns.{name}=category",
+        )
     values = parse_numbers(series, number) if number is not None else None
-    if number is not None and values is not None and (asked == "number" or (asked is None and _is_quantity(values, filled))):
+    if (
+        number is not None
+        and values is not None
+        and (asked == "number" or (asked is None and _is_quantity(values, filled)))
+    ):
         return _regression(frame, name, number, values, len(filled))
     return _classes(frame, name, labels, filled)
 
@@ -56,7 +72,8 @@ def read_target(series: pl.Series, target: TargetSchema) -> npt.NDArray[np.float
         returns: (rows,) float64 or int64
 
     Raises:
-        DataError: a label that is none of the classes. Surrounding spaces, letter case and one "." at the end do not matter.
+        DataError: a label that is none of the classes. Surrounding spaces, letter case and one "." at the end do not
+        matter.
     """
     if target.task == "regression":
         return parse_numbers(series, target.reading)
@@ -70,9 +87,15 @@ def read_target(series: pl.Series, target: TargetSchema) -> npt.NDArray[np.float
     found = {label: codes.get(label, folded.get(_fold(label), -2)) for label in seen}
     unknown = [label for label, code in found.items() if code == -2]
     if unknown:
-        shown = ", ".join(f'"{label}"' for label in unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        raise DataError(f'target "{target.name}" holds {shown}, which the model does not know', where=f'column "{target.name}"',
-                        expected=one_of(target.classes), fix="mend the labels, or train on a table that has them")  # fmt: skip
+        shown = ", ".join(f'"{label}"' for label in unknown[:5]) + (
+            f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        )
+        raise DataError(
+            f'target "{target.name}" holds {shown}, which the model does not know',
+            where=f'column "{target.name}"',
+            expected=one_of(target.classes),
+            fix="mend the labels, or train on a table that has them",
+        )
     known = labels.replace_strict(list(found), list(found.values()), default=-1, return_dtype=pl.Int64)
     return known.fill_null(-1).to_numpy().astype(np.int64)
 
@@ -83,11 +106,19 @@ def _fold(label: str) -> str:
 
 def _check_values(frame: Frame, name: str, filled: pl.Series) -> None:
     if not len(filled):
-        raise DataError(f'target "{name}" has no values in {frame.source.name}', where="--target",
-                        expected="a column with a value in at least some rows", fix="--target with another column")  # fmt: skip
+        raise DataError(
+            f'target "{name}" has no values in {frame.source.name}',
+            where="--target",
+            expected="a column with a value in at least some rows",
+            fix="--target with another column",
+        )
     if filled.n_unique() == 1:
-        raise DataError(f'target "{name}" is "{filled[0]}" in every row: there is nothing to tell apart', where="--target",
-                        expected="at least two different values", fix="--target with another column, or add rows of another kind")  # fmt: skip
+        raise DataError(
+            f'target "{name}" is "{filled[0]}" in every row: there is nothing to tell apart',
+            where="--target",
+            expected="at least two different values",
+            fix="--target with another column, or add rows of another kind",
+        )
 
 
 def _is_quantity(values: Floats, filled: pl.Series) -> bool:
@@ -107,8 +138,12 @@ def _is_quantity(values: Floats, filled: pl.Series) -> bool:
 def _regression(frame: Frame, name: str, reading: Reading, values: Floats, num_filled: int) -> TargetSchema:
     finite = values[np.isfinite(values)]
     if not len(finite) or finite.min() == finite.max():
-        raise DataError(f'target "{name}" has no two different numbers', where="--target", expected="at least two different values",
-                        fix="--target with another column")  # fmt: skip
+        raise DataError(
+            f'target "{name}" has no two different numbers',
+            where="--target",
+            expected="at least two different values",
+            fix="--target with another column",
+        )
     unread = num_filled - len(finite)
     note = f"{unread} values could not be read as a number; their rows are dropped" if unread > 0 else ""
     return TargetSchema(name=name, task="regression", missing=frame.num_rows - len(finite), note=note, reading=reading)
@@ -117,9 +152,12 @@ def _regression(frame: Frame, name: str, reading: Reading, values: Floats, num_f
 def _classes(frame: Frame, name: str, reading: Reading, filled: pl.Series) -> TargetSchema:
     classes = filled.unique().to_list()
     if len(classes) > MOST_CLASSES or (len(classes) > 20 and len(classes) > len(filled) / 2):
-        raise DataError(f'target "{name}" has {len(classes):,} different labels in {len(filled):,} rows', where="--target",
-                        expected=f"numbers, or at most {MOST_CLASSES:,} labels that repeat",
-                        fix=f"--target with another column, or --set columns.{quoted(name)}=number")  # fmt: skip
+        raise DataError(
+            f'target "{name}" has {len(classes):,} different labels in {len(filled):,} rows',
+            where="--target",
+            expected=f"numbers, or at most {MOST_CLASSES:,} labels that repeat",
+            fix=f"--target with another column, or --set columns.{quoted(name)}=number",
+        )
     numbers = parse_numbers(pl.Series(classes), reading) if reading.numeric else np.zeros(len(classes))
     ordered = tuple(label for _, label in sorted(zip(numbers.tolist(), classes, strict=True)))
     task: Task = "binary" if len(ordered) == 2 else "multiclass"

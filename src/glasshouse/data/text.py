@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import re
-from typing import cast
 
 import msgspec
 import polars as pl
@@ -41,9 +40,13 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
     """
     notes: Notes = []
     body, encoding = _decode(name, data, settings.encoding, notes)
-    if not body.strip():
-        raise DataError(f"{name} is empty", where=name, expected="a table with a line of column names and rows below it",
-                        fix="check that the file was written completely")  # fmt: skip
+    if not body[:4096].strip() and not body.strip():
+        raise DataError(
+            f"{name} is empty",
+            where=name,
+            expected="a table with a line of column names and rows below it",
+            fix="check that the file was written completely",
+        )
     sample = _sample(body)
     separator = _separator(settings.separator, sample)
     if separator == WHITESPACE:
@@ -58,9 +61,15 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
     if not header:
         notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
     if table.height == 0:
-        raise DataError(f"{name} has column names but no rows", where=name, expected="at least one row below the names",
-                        fix="--set read.header=no if the only line is a row")  # fmt: skip
-    decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding=encoding)
+        raise DataError(
+            f"{name} has column names but no rows",
+            where=name,
+            expected="at least one row below the names",
+            fix="--set read.header=no if the only line is a row",
+        )
+    decided = msgspec.structs.replace(
+        settings, header="yes" if header else "no", separator=separator, encoding=encoding
+    )
     return table, tuple(notes), decided
 
 
@@ -71,11 +80,19 @@ def _decode(name: str, data: bytes, encoding: str, notes: Notes) -> tuple[bytes,
     try:
         text = "" if encoding == "utf-8" and data.isascii() else data.decode(encoding)
     except LookupError as error:
-        raise SettingsError(f'"{encoding}" is not an encoding', where="read.encoding", expected="utf-8, utf-16, latin-1, ...",
-                            fix="--set read.encoding=auto") from error  # fmt: skip
+        raise SettingsError(
+            f'"{encoding}" is not an encoding',
+            where="read.encoding",
+            expected="utf-8, utf-16, latin-1, ...",
+            fix="--set read.encoding=auto",
+        ) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not written in {encoding}", where=f"{name}, byte {error.start + 1:,}", expected=f"{encoding} text",
-                        fix="--set read.encoding=auto, or the encoding it was written in") from error  # fmt: skip
+        raise DataError(
+            f"{name} is not written in {encoding}",
+            where=f"{name}, byte {error.start + 1:,}",
+            expected=f"{encoding} text",
+            fix="--set read.encoding=auto, or the encoding it was written in",
+        ) from error
     body = data if encoding == "utf-8" else text.encode()
     body = body.removeprefix(codecs.BOM_UTF8)
     if b"\r" in body and b"\n" not in body:
@@ -90,8 +107,12 @@ def _guess_encoding(name: str, data: bytes, notes: Notes) -> tuple[bytes, str]:
     head = data[: 1 << 20]
     control = sum(head.count(code) for code in range(1, 32) if code not in (9, 10, 12, 13))
     if b"\0" in head or control > len(head) / 100:
-        raise DataError(f"{name} is not a text file", where=name, expected="csv, tsv, parquet, arrow, feather or jsonl",
-                        fix=_binary_fix(head))  # fmt: skip
+        raise DataError(
+            f"{name} is not a text file",
+            where=name,
+            expected="csv, tsv, parquet, arrow, feather or jsonl",
+            fix=_binary_fix(head),
+        )
     if data.isascii():
         return data, "utf-8"
     try:
@@ -131,8 +152,12 @@ def _separator(asked: str, sample: str) -> str:
         return sniff_separator(sample)
     separator = _NAMED.get(asked, asked)
     if separator != WHITESPACE and (len(separator) != 1 or not separator.isascii() or separator in '"\n\r'):
-        raise SettingsError(f'"{asked}" cannot separate cells', where="read.separator", expected="one character, tab or whitespace",
-                            fix="--set read.separator=auto")  # fmt: skip
+        raise SettingsError(
+            f'"{asked}" cannot separate cells',
+            where="read.separator",
+            expected="one character, tab or whitespace",
+            fix="--set read.separator=auto",
+        )
     return separator
 
 
@@ -141,58 +166,70 @@ def _columns(name: str, body: bytes, separator: str, *, header: bool, notes: Not
     quoted = b'"' in body
     sign = separator.encode()
     spaced_quotes = quoted and re.search(rb"(?:^|\n|" + re.escape(sign) + rb') +"', body) is not None
-    if not quoted:
-        body = re.sub(rb"\n(?:[ \t]*\r?\n)+", b"\n", body) if re.search(rb"\n[ \t]*\r?\n", body) else body
     body = body.lstrip(b"\r\n")
-    table = None if spaced_quotes else _read_fast(body, separator)
-    if table is None or not _all_cells_there(table, body, sign, quoted=quoted):
+    table = None if spaced_quotes else _read_fast(body, separator, quoted=quoted)
+    if table is None and not quoted:
+        table = _read_fast(re.sub(rb"\n(?:[ \t]*\r?\n)+", b"\n", body), separator, quoted=quoted)
+    if table is None:
         table = _read_slowly(name, body, separator, notes)
     names = [f"column_{place + 1}" for place in range(table.width)]
     if header:
         names = [cell.strip() for cell in table.row(0)]
         table = table.slice(1)
-    if b"\n\n" in body or b"\n\r\n" in body:
-        table = table.filter(~pl.all_horizontal(pl.all() == "")) if table.width > 1 else table
     return _name(name, table, names, notes)
 
 
-def _read_fast(body: bytes, separator: str) -> pl.DataFrame | None:
+def _read_fast(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | None:
+    """None where the file is not plain: the slower reader then says what is wrong, and where.
+
+    polars fills a short row up with empty cells, so the separators are counted to be sure that none was.
+    """
     try:
-        return pl.read_csv(body, has_header=False, separator=separator, infer_schema=False, empty_string_is_null=False)
-    except pl.exceptions.PolarsError:  # the slower reader says what is wrong, and where
+        table = pl.read_csv(body, has_header=False, separator=separator, infer_schema=False, empty_string_is_null=False)
+    except pl.exceptions.PolarsError:
         return None
-
-
-def _all_cells_there(table: pl.DataFrame, body: bytes, sign: bytes, *, quoted: bool) -> bool:
-    """polars fills a short row up with empty cells: counts the separators to be sure that none was."""
     inside = 0
     if quoted:
-        inside = table.select(pl.all().str.count_matches(sign.decode(), literal=True).sum()).sum_horizontal()[0]
-    return body.count(sign) == (table.width - 1) * table.height + inside
+        inside = table.select(pl.all().str.count_matches(separator, literal=True).sum()).sum_horizontal()[0]
+    return table if body.count(separator.encode()) == (table.width - 1) * table.height + inside else None
 
 
 def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
     text = body.decode("utf-8", errors="replace")
     try:
-        rows, lines = _csv_rows(text, separator, csv.QUOTE_MINIMAL)
+        rows, lines = _csv_rows(text, separator, quotes=True)
     except csv.Error as error:
-        rows, lines = _csv_rows(text, separator, csv.QUOTE_NONE)
+        rows, lines = _csv_rows(text, separator, quotes=False)
         if len({len(row) for row in rows}) > 1:
-            raise DataError(f"{name} has a quotation mark that is never closed", where=name, expected='"..." around a whole cell',
-                            fix="close the quotation, or write it twice inside a quoted cell") from error  # fmt: skip
+            raise DataError(
+                f"{name} has a quotation mark that is never closed",
+                where=name,
+                expected='"..." around a whole cell',
+                fix="close the quotation, or write it twice inside a quoted cell",
+            ) from error
         notes.append("quotation marks are read as ordinary characters")
     width = len(rows[0])
     for row, line in zip(rows, lines, strict=True):
         if len(row) != width:
-            raise DataError(f"line {line:,} of {name} has {len(row)} cells, the first line has {width}", where=f"{name}, line {line:,}",
-                            expected=f"{width} cells in every line", fix="mend that line, or --set read.separator=...")  # fmt: skip
+            raise DataError(
+                f"line {line:,} of {name} has {len(row)} cells, the first line has {width}",
+                where=f"{name}, line {line:,}",
+                expected=f"{width} cells in every line",
+                fix="mend that line, or --set read.separator=...",
+            )
     columns = [f"column_{place + 1}" for place in range(width)]
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _csv_rows(text: str, separator: str, quoting: int) -> tuple[Rows, list[int]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t", strict=True,
-                        quoting=cast("csv._QuotingType", quoting))  # type: ignore[name-defined] # fmt: skip
+def _csv_rows(text: str, separator: str, *, quotes: bool) -> tuple[Rows, list[int]]:
+    """The rows that are not blank, and the line on which each ends."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=separator,
+        skipinitialspace=separator != "\t",
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+    )
     rows, lines = [], []
     for row in reader:
         if row:
@@ -211,16 +248,25 @@ def _name(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.
         elif table[keep[new]].equals(table[old]):
             notes.append(f'column "{new}" stands twice with the same values; one is left out')
         else:
-            raise DataError(f'{name} has two different columns called "{new}"', where=f"{name}, line 1",
-                            expected="a name of its own for every column", fix=f'call one of them "{new}_2"')  # fmt: skip
+            raise DataError(
+                f'{name} has two different columns called "{new}"',
+                where=f"{name}, line 1",
+                expected="a name of its own for every column",
+                fix=f'call one of them "{new}_2"',
+            )
     return table.select(pl.col(old).alias(new) for new, old in keep.items())
 
 
 def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
     """Cells without surrounding blanks, and without the single quotes that some exports put around them."""
-    sign = re.escape(separator.encode())
-    blank = rb"[ ]" if separator == "\t" else rb"[ \t]"
-    if re.search(blank + rb'(?:\r?\n|"|$)|' + blank + sign + rb"|(?:^|\n|\"|" + sign + rb")" + blank, body):
+    sign = separator.encode()
+    blanks = (b" ",) if separator == "\t" else (b" ", b"\t")
+    borders = (b"\n", b"\r", b'"', sign)
+    spaced = any(
+        blank in body and any(blank + border in body or border + blank in body for border in borders)
+        for blank in blanks
+    )
+    if spaced or body[:1] in blanks or body[-1:] in blanks:
         table = table.with_columns(pl.all().str.strip_chars())
     singles = [name for name in table.columns if _in_single_quotes(table[name])]
     if singles:

@@ -1,6 +1,7 @@
 """From cells of any type to numbers, labels, times and yes/no: one way for training and for prediction.
 
-A cell may arrive as text (CSV), as a number (pandas, arrow) or as JSON. Each function here gives the same value for all of
+A cell may arrive as text (CSV), as a number (pandas, arrow) or as JSON. Each function here gives the same value for
+all of
 them, guided by the `Reading` that was decided once, when the schema was inferred.
 """
 
@@ -16,13 +17,49 @@ Floats = npt.NDArray[np.float64]
 
 # As written, not case-folded: "none" is often a real label ("no other debtors") where "None" is Python's empty value.
 MISSING = (
-    "", "NA", "N/A", "n/a", "na", "nan", "NaN", "NAN", "-nan", "null", "Null", "NULL", "None", "?", "-", ".", "<NA>", "NaT",
-    "#N/A", "#NA", "#NULL!", "#DIV/0!",
-)  # fmt: skip
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "na",
+    "nan",
+    "NaN",
+    "NAN",
+    "-nan",
+    "null",
+    "Null",
+    "NULL",
+    "None",
+    "?",
+    "-",
+    ".",
+    "<NA>",
+    "NaT",
+    "#N/A",
+    "#NA",
+    "#NULL!",
+    "#DIV/0!",
+)
 YES = ("1", "yes", "true", "t", "y", "on")
 NO = ("0", "no", "false", "f", "n", "off")
-DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y",
-                "%d.%m.%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y")  # fmt: skip
+DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d-%b-%y",
+)
 TIME_FORMATS = ("", " %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", "T%H:%M", " %I:%M %p", " %I:%M:%S %p")
 TIME_UNIT = pl.Datetime("us")
 _CURRENCY = r"^[$€£]\s*|\s*[$€£%]$"
@@ -117,12 +154,11 @@ def parse_yesno(series: pl.Series, reading: Reading) -> Floats:
     """
     numeric = Reading(numeric=True, missing=reading.missing)
     folded = parse_labels(series, numeric).str.to_lowercase()
-    yes, no = (reading.yes.lower(), *YES), (reading.no.lower(), *NO)
-    if reading.yes and reading.yes.lower() not in YES:
-        yes, no = yes[:1], no[:1]
+    own = bool(reading.yes) and reading.yes.lower() not in YES
+    yes, no = ([reading.yes.lower()], [reading.no.lower()]) if own else (list(YES), list(NO))
     values = np.full(len(series), np.nan)
-    values[folded.is_in(list(no)).fill_null(False).to_numpy()] = 0.0
-    values[folded.is_in(list(yes)).fill_null(False).to_numpy()] = 1.0
+    values[folded.is_in(no).fill_null(False).to_numpy()] = 0.0
+    values[folded.is_in(yes).fill_null(False).to_numpy()] = 1.0
     return values
 
 
@@ -151,7 +187,9 @@ def _settle_on_all(values: pl.Series, best: str) -> str:
     """The first rows may all be before the 13th: looks at every value before month and day are decided."""
     swapped = best.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
     known = [format for format in dict.fromkeys((best, swapped)) if format in _all_formats()]
-    return max(known, key=lambda format: values.str.to_datetime(format, strict=False, time_unit="us").is_not_null().sum())
+    return max(
+        known, key=lambda format: values.str.to_datetime(format, strict=False, time_unit="us").is_not_null().sum()
+    )
 
 
 def _all_formats() -> tuple[str, ...]:

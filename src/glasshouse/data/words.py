@@ -9,9 +9,12 @@ PROTECTED: dict[str, frozenset[str]] = {
     "race or ethnicity": frozenset("race ethnicity ethnic ethnie ethnicite etnia raza raca razza hautfarbe".split()),
     "age": frozenset("age dob birthdate birthday senior alter geburtsdatum edad idade eta âge naissance".split()),
     "religion": frozenset("religion religious faith konfession religione religiao".split()),
-    "disability or health": frozenset("disability disabled handicap behinderung discapacidad disabilita invalidite".split()),
+    "disability or health": frozenset(
+        "disability disabled handicap behinderung discapacidad disabilita invalidite".split()
+    ),
     "nationality or origin": frozenset(
-        "nationality citizenship foreign migrant immigrant staatsangehoerigkeit nationalitaet nationalite nacionalidad".split()
+        "nationality citizenship foreign migrant immigrant staatsangehoerigkeit nationalitaet "
+        "nationalite nacionalidad".split()
     ),
     "marital status": frozenset("marital marriage married familienstand civil spouse matrimonial".split()),
     "pregnancy": frozenset("pregnancy pregnant schwanger embarazo grossesse".split()),
@@ -24,10 +27,20 @@ PROTECTED_PAIRS: dict[str, tuple[frozenset[str], ...]] = {
     "age": (frozenset({"year", "birth"}), frozenset({"date", "birth"})),
 }
 # "The age of a house" is nobody's age.
-THINGS = frozenset("house housing building car vehicle account machine tree loan property garage concrete equipment employment".split())
+THINGS = frozenset(
+    "house housing building car vehicle account machine tree loan property garage concrete equipment employment".split()
+)
+
+# Columns of these names often tell which rows come from one person, place or thing.
+GROUPS = frozenset(
+    "subject patient person user customer client household family participant player student driver device site "
+    "hospital group cluster".split()
+)
 
 PERSONAL: dict[str, frozenset[str]] = {
-    "names of people": frozenset("name firstname lastname surname forename nachname vorname nom prenom apellido nombre cognome".split()),
+    "names of people": frozenset(
+        "name firstname lastname surname forename nachname vorname nom prenom apellido nombre cognome".split()
+    ),
     "e-mail addresses": frozenset("email mail".split()),
     "telephone numbers": frozenset("phone telephone mobile telefon handy tel cellphone".split()),
     "street addresses": frozenset("address street adresse strasse direccion indirizzo".split()),
