@@ -63,23 +63,27 @@ def checked(*findings: Any) -> Any:
         SimpleNamespace(name="id", kind="identifier", used=False, reason="a number a row", missing=0, distinct=99,
                         examples=("1",)),
     )  # fmt: skip
-    schema = SimpleNamespace(columns=columns, target=SimpleNamespace(name="y", task="binary", missing=2))
+    schema = SimpleNamespace(
+        columns=columns, target=SimpleNamespace(name="y", task="binary", missing=2, classes=("no", "yes"))
+    )
     return SimpleNamespace(schema=schema, findings=findings, num_rows=1234, notes=("no header",))
 
 
 def test_check_shows_columns_and_findings_the_worst_first(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
     runs.answers["check"] = checked(
         SimpleNamespace(check="small", severity="info", column="", message="few rows", advice=""),
-        SimpleNamespace(check="leakage", severity="problem", column="id", message="tells the target", advice="drop it"),
+        SimpleNamespace(
+            check="leakage", severity="problem", column="id", message="id tells the target", advice="drop it"
+        ),
     )
     assert main(["check", "a.csv", "--target", "y", "--group", "g"]) == 0
     assert runs.calls == [("check", ("a.csv",), {"target": "y", "group": "g"})]
     out = capsys.readouterr().out
-    assert "1,234 rows, 2 columns, 1 of them used" in out
+    assert "1,234 rows, 1 of 2 columns used, binary target" in out
     assert "age [years]" in out
     assert "left out: a number a row" in out
-    assert "target, binary" in out
-    assert out.index("problem  id: tells the target") < out.index("drop it") < out.index("info     few rows")
+    assert "target" in out
+    assert out.index("id tells the target") < out.index("drop it") < out.index("few rows")
 
 
 def test_check_says_when_nothing_was_found(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:

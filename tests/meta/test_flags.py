@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import typing
+from pathlib import Path
 
 import typer
 
 from glasshouse.cli.app import COMMANDS, app
 from glasshouse.cli.train import train
 from glasshouse.core.settings import Effort
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLANNED = ("explain", "fairness", "card", "resume", "export", "serve", "lab", "learn")
 
 FROZEN = {
     "train": "SOURCE --effort --group --json --out --seconds --seed --set --target --test --time",
@@ -49,3 +54,12 @@ def test_effort_has_the_same_levels_as_the_settings() -> None:
     annotation = typing.get_type_hints(train)["effort"]
     (levels,) = [option for option in typing.get_args(annotation) if option is not type(None)]
     assert typing.get_args(levels) == typing.get_args(Effort)
+
+
+def test_nobody_is_sent_to_a_command_that_does_not_exist() -> None:
+    missing = [name for name in PLANNED if name not in COMMANDS]
+    pattern = re.compile(rf"glasshouse ({'|'.join(missing)}) [-A-Z{{\"'`]")
+    files = [*REPOSITORY.glob("src/**/*.py"), *REPOSITORY.glob("*.md")]
+    sent = [path.name for path in files if pattern.search(path.read_text(encoding="utf-8"))]
+    assert sent == []
+    assert pattern.search("compare groups: glasshouse fairness MODEL SOURCE")

@@ -55,7 +55,9 @@ def _show(result: CheckResult) -> None:
 
     screen = output()
     used = sum(column.used for column in result.schema.columns)
-    screen.print(f"{result.num_rows:,} rows, {len(result.schema.columns)} columns, {used} of them used", style="bold")
+    target = result.schema.target
+    task = f", {target.task} target" if target is not None else ""
+    screen.print(f"{result.num_rows:,} rows, {used} of {len(result.schema.columns)} columns used{task}", style="bold")
     for note in result.notes:
         screen.print(note, style="dim", markup=False)
     screen.print()
@@ -63,33 +65,42 @@ def _show(result: CheckResult) -> None:
     screen.print()
     if not result.findings:
         screen.print("nothing found that speaks against training", style="green")
-    for finding in sorted(result.findings, key=lambda finding: _ORDER.index(finding.severity)):
-        _show_finding(screen, finding)
+    _show_findings(screen, result.findings)
 
 
 def _show_columns(screen: Console, schema: Schema) -> None:
+    """One line a column on any screen: the examples, or why it is left out, get the room that is left."""
     from rich.markup import escape
 
     from glasshouse.cli.console import plain_table
 
     table = plain_table()
-    for title, align in (("column", "left"), ("kind", "left"), ("missing", "right"), ("distinct", "right")):
-        table.add_column(title, justify="right" if align == "right" else "left", overflow="fold")
-    table.add_column("such as", overflow="ellipsis", no_wrap=True)
+    table.expand = True
+    table.add_column("column", no_wrap=True, overflow="ellipsis", max_width=max(12, screen.width // 3))
+    table.add_column("kind", no_wrap=True)
+    table.add_column("missing", justify="right", no_wrap=True)
+    table.add_column("distinct", justify="right", no_wrap=True)
+    table.add_column("such as", no_wrap=True, overflow="ellipsis", ratio=1)
     target = schema.target
     if target is not None:
-        table.add_row(escape(target.name), f"target, {target.task}", f"{target.missing:,}", "", "", style="bold")
+        classes = ", ".join(target.classes)
+        table.add_row(escape(target.name), "target", f"{target.missing:,}", "", escape(classes), style="bold")
     for column in schema.columns:
         note = ", ".join(column.examples) if column.used else f"left out: {column.reason}"
-        table.add_row(
-            escape(column.name), column.kind, f"{column.missing:,}", f"{column.distinct:,}", escape(note),
-            style=None if column.used else "dim",
-        )  # fmt: skip
+        style = None if column.used else "dim"
+        cells = (column.kind, f"{column.missing:,}", f"{column.distinct:,}", escape(note))
+        table.add_row(escape(column.name), *cells, style=style)
     screen.print(table)
 
 
-def _show_finding(screen: Console, finding: Finding) -> None:
-    screen.print(f"{finding.severity:<8} ", style=_COLOURS[finding.severity], end="")
-    screen.print(f"{finding.column}: {finding.message}" if finding.column else finding.message, markup=False)
-    if finding.advice:
-        screen.print(f"         {finding.advice}", style="dim", markup=False)
+def _show_findings(screen: Console, findings: tuple[Finding, ...]) -> None:
+    """The worst first; the message names its column."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 3, 0, 0))
+    for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.severity)):
+        table.add_row(Text(finding.severity, style=_COLOURS[finding.severity]), Text(finding.message))
+        if finding.advice:
+            table.add_row("", Text(finding.advice, style="dim"))
+    screen.print(table)
