@@ -68,6 +68,8 @@ def test_the_largest_errors_come_first_with_their_row_and_values():
     assert len(mistakes) == 10
     assert mistakes[0].row == facts.row_numbers[worst]
     assert mistakes[0].error == error[worst]
+    assert float(mistakes[0].actual) == pytest.approx(facts.actual[worst])
+    assert abs(float(mistakes[0].predicted) - facts.outputs[worst]) <= abs(error[worst]) / 100
     assert list(mistakes[0].values) == ["c0", "c1", "c2", "c3", "c4", "c5"]
     assert mistakes[0].values["c0"] == (f"0<{worst}>" * 30)[:59] + "…"
     assert mistakes[0].values["c1"] == f"{worst / 3:.6g}"
@@ -126,7 +128,7 @@ def test_promises_that_cannot_be_kept_are_warned_about():
     assert [one.confidence for one in metrics.coverage] == [0.8, 0.9]
     assert metrics.warnings == (
         "first",
-        "10 calibration rows are too few for intervals at 95%: they are unlimited; at least 19 rows are needed",
+        "10 calibration rows are too few to promise intervals at 95 %: they are infinite; at least 19 rows are needed",
     )
 
 

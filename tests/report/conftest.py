@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import sklearn  # noqa: F401 - sets two variables of the environment when first imported: before any test looks
 
 from glasshouse.core.records import (
     EpochEnd,
@@ -120,10 +121,10 @@ def classification(classes: int = 2):
         )
     )  # fmt: skip
     findings = (
-        {"check": "small", "severity": "info", "column": "", "message": "569 rows are few.", "advice": "Read the intervals."},
+        {"check": "small", "severity": "info", "column": "", "message": "569 rows are few.", "advice": "Take care."},
         {"check": "leakage", "severity": "problem", "column": "worst area", "message": "worst area predicts alone.",
          "advice": "Leave it out if it is not known in time: --set columns.\"worst area\"=ignore"},
-        {"check": "imbalance", "severity": "warning", "column": "", "message": "63 % of rows are benign.", "advice": ""},
+        {"check": "imbalance", "severity": "warning", "message": "63 % of rows are benign.", "advice": ""},
     )  # fmt: skip
     settings = Settings(source="example:breast-cancer", target=metrics.target, run=RunSettings(effort="quick"))
     return settings, manifest("breast-cancer", table, findings), metrics, history()

@@ -128,12 +128,12 @@ def _coverage_warnings(facts: Judged, measured: set[float]) -> tuple[str, ...]:
     unpromised = [confidence for confidence in CONFIDENCES if confidence not in measured]
     if not unpromised:
         return ()
-    most = ", ".join(f"{confidence:.0%}" for confidence in unpromised)
-    what = "intervals" if facts.task == "regression" else "label sets"
+    most = ", ".join(f"{100 * confidence:g} %" for confidence in unpromised)
+    what, shown = ("intervals", "infinite") if facts.task == "regression" else ("label sets", "all classes")
     needed = math.ceil(max(unpromised) / (1 - max(unpromised)) - 1e-9)
     return (
-        f"{facts.uncertainty.num_rows} calibration rows are too few for {what} at {most}: "
-        f"they are unlimited; at least {needed} rows are needed",
+        f"{facts.uncertainty.num_rows} calibration rows are too few to promise {what} at {most}: "
+        f"they are {shown}; at least {needed} rows are needed",
     )
 
 
@@ -213,7 +213,7 @@ def _mistakes(facts: Judged, error: Array, badness: Array) -> tuple[Mistake, ...
             Mistake(
                 row=int(facts.row_numbers[row]),
                 actual=_answer(facts, facts.actual[row]),
-                predicted=_answer(facts, facts.outputs[row]),
+                predicted=_answer(facts, facts.outputs[row], float(error[row])),
                 error=float(error[row]),
                 values={name: _shown(value) for name, value in values.items()},
             )
@@ -221,9 +221,12 @@ def _mistakes(facts: Judged, error: Array, badness: Array) -> tuple[Mistake, ...
     return tuple(mistakes)
 
 
-def _answer(facts: Judged, given: Any) -> str:
+def _answer(facts: Judged, given: Any, error: float = 0.0) -> str:
+    """A label, or a number; a predicted number is rounded to three digits of its error."""
     if facts.task == "regression":
-        return f"{float(given):.6g}"
+        value = float(given)
+        places = 2 - math.floor(math.log10(abs(error))) if error else 12
+        return f"{value if places > 12 else round(value, places):.10g}"
     return facts.classes[int(given) if np.ndim(given) == 0 else int(np.argmax(given))]
 
 

@@ -58,7 +58,7 @@ def scores_chart(metrics: Metrics) -> Chart:
         "type": "scatter",
         "mode": "markers",
         "x": dots,
-        "y": [title for _, title in rows],
+        "y": [title.replace(" (", "<br>(") for _, title in rows],  # narrow enough for a telephone
         "marker": {
             "color": [ACCENT if mine else SOFT for mine in own],
             "size": 12,
@@ -86,7 +86,7 @@ def scores_chart(metrics: Metrics) -> Chart:
         reading=f"{side} is better. The mark is the score on the test rows, the bar where it could lie with other "
         f"rows: for the network {value}, from {reach}. Where bars overlap, the order may be chance.",
         alternative=f"{label}: {alternative}.",
-        figure=_figure([trace], x=_axis(label), y=_axis("", showgrid=False)),
+        figure=_figure([trace], x=_axis(_plain(label)), y=_axis("", showgrid=False)),
         height=260,
     )
 
@@ -107,7 +107,8 @@ def curves_chart(epochs: Sequence[EpochEnd], chosen: frozenset[int], best_epoch:
     drawn = [trace for trace in (others, selected) if trace["x"]] + [ensemble]
     losses = [loss for trace in drawn for loss in trace["y"] if loss is not None and loss > 0]
     log = bool(losses) and max(losses) / min(losses) > _LOG_RATIO
-    y = _axis("validation loss (lower is better)", type="log" if log else "linear")
+    ticks = {"type": "log", "tickvals": _log_ticks(min(losses), max(losses))} if log else {}
+    y = _axis("validation loss (lower is better)", **ticks)
     first, last = epochs[0].ensemble_loss, epochs[-1].ensemble_loss
     at = f" The best single network was at its best after epoch {best_epoch}." if best_epoch else ""
     return Chart(
@@ -130,7 +131,7 @@ def reliability_chart(calibration: Calibration, classes: tuple[str, ...]) -> Cha
     said = [100 * one for one, _, _ in calibration.bins]
     came = [100 * one for _, one, _ in calibration.bins]
     what = f"“{classes[1]}”" if len(classes) == 2 else "its answer"
-    largest = max(range(len(rows)), key=rows.__getitem__)
+    farthest = max(range(len(rows)), key=lambda place: abs(said[place] - came[place]) * math.sqrt(rows[place]))
     points = {
         "type": "scatter",
         "mode": "lines+markers",
@@ -143,8 +144,8 @@ def reliability_chart(calibration: Calibration, classes: tuple[str, ...]) -> Cha
         "hovertemplate": "said %{x:.0f} in 100, came true %{y:.0f} in 100 (%{text})<extra></extra>",
     }
     sentence = (
-        f"where the network was {words.percent(said[largest] / 100, 0)} sure of {what} "
-        f"({words.count(rows[largest], 'row')}), it came true {words.times(came[largest] / 100)}"
+        f"{words.count(rows[farthest], 'row')} that were given {words.percent(said[farthest] / 100, 0)} on average, "
+        f"of which {words.percent(came[farthest] / 100, 0)} came true"
     )
     # For two classes the curve is of the second alone, and "too sure" would mean opposite sides for the two.
     sides = (
@@ -155,7 +156,7 @@ def reliability_chart(calibration: Calibration, classes: tuple[str, ...]) -> Cha
     return Chart(
         name="reliability",
         title="Do its probabilities mean what they say?",
-        reading=f"On the dashed line, probabilities are honest; {sides}. The largest dot: {sentence}.",
+        reading=f"On the dashed line, probabilities are honest; {sides}. The dot that is off most: {sentence}.",
         alternative=f"Reliability curve of {len(rows)} groups of rows; {sentence}.",
         figure=_figure(
             [_diagonal(0, 100, "honest"), points],
@@ -279,6 +280,13 @@ def _thin(epochs: Sequence[EpochEnd]) -> list[EpochEnd]:
     step = max(1, math.ceil(len(epochs) / MOST_EPOCHS))
     kept = list(epochs[::step])
     return kept if kept[-1] is epochs[-1] else [*kept, epochs[-1]]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times every power of ten in the range."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{step}e{power}") for power in powers for step in (1, 2, 5)]
+    return [tick for tick in ticks if low * 0.8 <= tick <= high * 1.25]
 
 
 def _diagonal(low: float, high: float, name: str) -> dict[str, Any]:

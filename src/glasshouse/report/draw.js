@@ -3,7 +3,7 @@
 (() => {
   const night = JSON.parse(document.getElementById("night").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const config = { responsive: true, displayModeBar: false, showTips: false, staticPlot: false };
+  const config = { displayModeBar: false, showTips: false };
 
   function draw(atNight) {
     const recolour = (key, value) => (atNight && typeof value === "string" && Object.hasOwn(night, value) ? night[value] : value);
@@ -14,6 +14,8 @@
   }
 
   draw(dark.matches);
+  const watcher = new ResizeObserver((entries) => entries.forEach((entry) => Plotly.Plots.resize(entry.target)));
+  document.querySelectorAll("[data-figure]").forEach((holder) => watcher.observe(holder));
   dark.addEventListener("change", () => draw(dark.matches));
   window.addEventListener("beforeprint", () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;

@@ -214,7 +214,7 @@ def _members(
         gone = stopped.get(one.member)
         rows.append(
             [
-                text(f"network {one.member}"),
+                text(one.member),
                 text(words.percent(votes[one.member] / total, 0) if votes[one.member] else "–"),
                 text(words.figure(best[one.member]) if one.member in best else "–"),
                 text(" → ".join(str(size) for size in one.hidden) or "none"),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from glasshouse.core.records import Metrics
+from glasshouse.evaluation.calibration import FEWEST_ROWS
 from glasshouse.report import charts, words
 from glasshouse.report.markup import Html, element, join, paragraph, script_json, table, text
 
@@ -46,13 +47,18 @@ def quality(metrics: Metrics) -> Html:
 
 def _scores_table(metrics: Metrics) -> Html:
     names = list(metrics.ensemble)
+    every = {key: getattr(metrics, key) for key in words.CONTENDERS}
+    # One number of decimals a column, so that its numbers can be compared at a glance.
+    places = {
+        name: words.decimals(name, *(scores[name] for scores in every.values() if name in scores)) for name in names
+    }
     rows = []
     for key, title in words.CONTENDERS.items():
-        scores = getattr(metrics, key)
+        scores = every[key]
         cells = [text(title)]
         for name in names:
             if name in scores:
-                value, reach = words.score_text(name, scores[name])
+                value, reach = words.score_text(name, scores[name], places[name])
                 cells.append(Html(f'<span class="value">{text(value)}</span> <span class="reach">{text(reach)}</span>'))
             else:
                 cells.append(text("–"))
@@ -187,7 +193,12 @@ def _temperature_words(metrics: Metrics) -> str:
         f"(expected calibration error; a few hundred rows show about 2 to 5{words.SPACE}% by chance alone)."
     )
     if not found.accepted:
-        return f"The probabilities were left as they came: no temperature made them more honest on held-out rows. {gap}"
+        why = (
+            f"{words.count(metrics.rows.calibration, 'calibration row')} are too few to correct them"
+            if metrics.rows.calibration < FEWEST_ROWS
+            else "no correction made them more honest on held-out rows"
+        )
+        return f"The probabilities were left as they came: {why}. {gap}"
     way = "too sure" if found.temperature > 1 else "too modest"
     return (
         f"The raw probabilities were {way}, so they were corrected with a temperature of "
@@ -225,6 +236,8 @@ def _coverage(metrics: Metrics) -> Html:
         f"Asked to be right {words.times(middle.confidence)}, the {what} held the truth {words.times(middle.covered)} "
         f"on the test rows. The promise is an average over all rows; single kinds of rows may fare worse."
     )
+    if not regression:
+        reading += " A set always holds the network’s own answer, so it is right at least as often as the network."
     return Html(
         f"<h3>Promised and measured</h3>{paragraph(explained)}"
         + table(
@@ -250,12 +263,8 @@ def limits(metrics: Metrics, *, by_time: bool, by_group: bool) -> Html:
     if metrics.rows.test < _FEW_ROWS:
         points.append(
             f"There were only {words.count(metrics.rows.test, 'test row')}"
-            + (
-                f": a single other answer moves the share of right answers by {words.percent(1 / metrics.rows.test)}. "
-                if metrics.task != "regression"
-                else ". "
-            )
-            + "Read the intervals, not the values."
+            + ("" if metrics.task == "regression" else f": one other answer is {words.percent(1 / metrics.rows.test)}")
+            + ". Read the intervals, not the values."
         )
     if not by_group:
         points.append(

@@ -14,8 +14,8 @@ SCORE_WORDS = {
     "log_loss": ("Log-loss", "how surprised the model is by the truth, in nats per row; lower is better"),
     "roc_auc": ("ROC AUC", "chance that a row of a class ranks above a row of another; 0.5 is guessing, 1 is perfect"),
     "f1": ("F1", "balance of finding a class and not crying wolf, from 0 to 1; higher is better"),
-    "rmse": ("RMSE", "typical error in the target's unit, large errors count more; lower is better"),
-    "mae": ("Mean error", "average distance from the truth in the target's unit; lower is better"),
+    "rmse": ("RMSE", "typical error in the target’s unit, large errors count more; lower is better"),
+    "mae": ("Mean error", "average distance from the truth in the target’s unit; lower is better"),
     "r2": ("R²", "share of the differences between rows that is explained; 1 is perfect, 0 is guessing the mean"),
 }
 LOWER_IS_BETTER = {"log_loss", "rmse", "mae"}
@@ -56,14 +56,14 @@ def figure(value: float, digits: int = 3) -> str:
     return written.replace("-", "−")
 
 
-def percent(fraction: float, decimals: int = 1) -> str:
+def percent(fraction: float, places: int = 1) -> str:
     r"""A fraction in hundredths.
 
     Example:
         >>> percent(0.9737), percent(1.0)
         ('97.4\xa0%', '100\xa0%')
     """
-    written = f"{100 * fraction:.{decimals}f}"
+    written = f"{100 * fraction:.{places}f}"
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return f"{written}{SPACE}%".replace("-", "−")
@@ -85,21 +85,27 @@ def times(fraction: float) -> str:
     return "almost every time" if fraction > 0.5 else "almost never"
 
 
-def score_text(name: str, found: Score) -> tuple[str, str]:
-    r"""A score and its interval, with as many digits as the interval deserves.
+def decimals(name: str, *found: Score) -> int:
+    """How many decimals scores deserve: two to three digits of the narrowest interval; negative for tens and more."""
+    scale = 100.0 if name == "accuracy" else 1.0
+    widths = [(one.high - one.low) * scale for one in found if one.high > one.low]
+    most = 2 if name == "accuracy" else 6
+    return min(most, max(-12, 1 - math.floor(math.log10(min(widths) / 2)))) if widths else min(most, 3)
+
+
+def score_text(name: str, found: Score, digits: int | None = None) -> tuple[str, str]:
+    r"""A score and its interval, with as many decimals as asked, or as the interval deserves.
 
     Example:
         >>> score_text("accuracy", Score(value=0.97368, low=0.9386, high=0.9912))
         ('97.4\xa0%', '93.9 to 99.1')
     """
     scale = 100.0 if name == "accuracy" else 1.0
-    width = (found.high - found.low) * scale
-    decimals = min(6, max(-12, 1 - math.floor(math.log10(width)))) if width > 0 else 3
-    if name == "accuracy":
-        decimals = min(decimals, 2)
+    places = decimals(name, found) if digits is None else digits
 
     def shown(value: float) -> str:
-        return f"{round(value * scale, decimals):,.{max(0, decimals)}f}".replace("-", "−")
+        rounded = round(value * scale, places) + 0.0  # + 0.0 turns -0.0 into 0.0
+        return f"{rounded:,.{max(0, places)}f}".replace("-", "−")
 
     unit = f"{SPACE}%" if name == "accuracy" else ""
     return shown(found.value) + unit, f"{shown(found.low)} to {shown(found.high)}"
@@ -114,7 +120,7 @@ def comparison(name: str, ours: Score, theirs: Score) -> str:
         return "clearly better" if gain > 0 else "clearly worse"
     if gain == 0:
         return "no different"
-    return f"{'slightly better' if gain > 0 else 'slightly worse'}, by less than chance could explain"
+    return f"slightly {'better' if gain > 0 else 'worse'}, but chance alone could explain the difference"
 
 
 def headline(metrics: Metrics) -> str:
@@ -140,8 +146,7 @@ def how_sure(metrics: Metrics) -> str:
     _, reach = score_text(name, ours)
     unit = "" if name == "mae" else " right answers in 100"
     standing = comparison(name, ours, linear)
-    value, _ = score_text(name, linear)
-    theirs = f"is off by {value} on average" if name == "mae" else f"gets {value} right"
+    theirs = f"is off by {figure(linear.value)} on average" if name == "mae" else f"is right {times(linear.value)}"
     return (
         f"How sure is that? With other rows of the same kind it would most likely have been {reach}{unit} "
         f"(95{SPACE}% interval). A plain linear model {theirs}: the network is {standing}."
