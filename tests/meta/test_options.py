@@ -62,6 +62,7 @@ ALTERNATES: dict[str, Any] = {
     "run.device": "meta",
     "run.precision": "bfloat16",
     "run.threads": 1,
+    "run.pace": [[1, 40]],
 }
 
 
