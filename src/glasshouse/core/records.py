@@ -187,7 +187,7 @@ class MemberStopped(Event, tag="member_stopped"):
     epoch: int
     best_epoch: int
     best_loss: float
-    reason: Literal["patience", "dropped", "not_finite"]
+    reason: Literal["patience", "not_finite"]
 
 
 class Finished(Event, tag="finished"):

@@ -7,22 +7,39 @@ no open question.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-
+from glasshouse.core.errors import SettingsError
 from glasshouse.core.records import Record
 
 Kind = Literal["number", "category", "yesno", "datetime", "text", "identifier", "constant", "ignore"]
 Effort = Literal["quick", "standard", "thorough"]
-Fraction = float
-Positive = float
-Count = int
+Fraction = float  # in [0, 1)
+Positive = float  # above 0
+Count = int  # 1 or more
 Range = float | tuple[float, float]  # one value for all members, or [low, high] to draw from
 
 Activation = Literal[
     "linear", "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish",
     "softplus",
 ]  # fmt: skip
+
+
+def _require(ok: bool, name: str, value: Any, expected: str) -> None:
+    if not ok:
+        shown = list(value) if isinstance(value, tuple) else value
+        raise SettingsError(f"{name} cannot be {shown}", where=name, expected=expected)
+
+
+def _fraction(name: str, value: float) -> None:
+    _require(0 <= value < 1, name, value, "a fraction of at least 0 and below 1")
+
+
+def _range(name: str, value: Range | None, least: float, most: float) -> None:
+    if value is None:
+        return
+    low, high = value if isinstance(value, tuple) else (value, value)
+    _require(least <= low <= high <= most, name, value, f"a number or [low, high] between {least:g} and {most:g}")
 
 
 class ReadSettings(Record):
@@ -34,6 +51,9 @@ class ReadSettings(Record):
     encoding: str = "auto"
     missing: tuple[str, ...] = ()  # codes that mean "no value", besides the usual spellings
 
+    def __post_init__(self) -> None:
+        _require(bool(self.separator), "read.separator", self.separator, "auto, or the sign between two cells")
+
 
 class SplitSettings(Record):
     """[split]: which rows train, select, calibrate and judge."""
@@ -44,6 +64,15 @@ class SplitSettings(Record):
     group: str | None = None  # rows of one value of this column stay together
     time: str | None = None  # earlier rows train, later rows judge
 
+    def __post_init__(self) -> None:
+        for name in ("validation", "calibration"):
+            _fraction(f"split.{name}", getattr(self, name))
+        if isinstance(self.test, float):
+            _require(0 < self.test < 1, "split.test", self.test, "a fraction between 0 and 1, or the path of a file")
+            total = self.test + self.validation + self.calibration
+            _require(total < 0.95, "split", total, "fractions that leave at least 5 % of the rows to train on")
+        _require(self.validation > 0, "split.validation", self.validation, "a fraction above 0: it chooses among the networks")
+
 
 class EncodeSettings(Record):
     """[encode]: how columns become features."""
@@ -51,6 +80,10 @@ class EncodeSettings(Record):
     scaling: Literal["robust", "standard", "quantile"] | None = None
     one_hot: Count = 8  # a category with at most this many values is one-hot, else embedded
     rare: Count = 3  # a category seen in fewer training rows shares the place of the unseen
+
+    def __post_init__(self) -> None:
+        _require(self.one_hot >= 0, "encode.one_hot", self.one_hot, "0 or more")
+        _require(self.rare >= 1, "encode.rare", self.rare, "1 or more")
 
 
 class NetworkSettings(Record):
@@ -68,6 +101,14 @@ class NetworkSettings(Record):
     initialisation: Literal["torch", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_normal",
                             "orthogonal", "normal", "zeros"] = "torch"  # fmt: skip
 
+    def __post_init__(self) -> None:
+        _require(min(self.hidden or (1,)) >= 1 and len(self.hidden or ()) <= 64, "network.hidden", self.hidden, "up to 64 widths of 1 or more")
+        depths = (self.depth, self.depth) if isinstance(self.depth, int) else self.depth
+        _require(1 <= depths[0] <= depths[1] <= 64, "network.depth", self.depth, "1 to 64, or [fewest, most]")
+        _require((self.width or 1) >= 1, "network.width", self.width, "1 or more")
+        _require((self.embedding_size or 1) >= 1, "network.embedding_size", self.embedding_size, "1 or more")
+        _range("network.dropout", self.dropout, 0.0, 0.95)
+
 
 class PackSettings(Record):
     """[pack]: how many networks train side by side, and how many snapshots predict."""
@@ -75,6 +116,10 @@ class PackSettings(Record):
     members: Count | None = None
     ensemble: Count = 16  # most snapshots in the ensemble
     selection: Literal["greedy", "best", "all"] = "greedy"
+
+    def __post_init__(self) -> None:
+        _require(1 <= (self.members or 1) <= 4096, "pack.members", self.members, "1 to 4096")
+        _require(1 <= self.ensemble <= 1000, "pack.ensemble", self.ensemble, "1 to 1000")
 
 
 class TrainingSettings(Record):
@@ -87,6 +132,13 @@ class TrainingSettings(Record):
     batch_size: Count | None = None
     patience: int | None = None  # epochs without a better validation loss before a member stops; 0 never stops
     clip_norm: Positive | None = None  # of each member's whole gradient
+
+    def __post_init__(self) -> None:
+        _fraction("training.label_smoothing", self.label_smoothing)
+        for name in ("epochs", "batch_size"):
+            _require((getattr(self, name) or 1) >= 1 and getattr(self, name) != 0, f"training.{name}", getattr(self, name), "1 or more")
+        _require((self.patience or 0) >= 0, "training.patience", self.patience, "0 (never stops) or more")
+        _require(self.clip_norm is None or self.clip_norm > 0, "training.clip_norm", self.clip_norm, "a length above 0")
 
 
 class OptimiserSettings(Record):
@@ -101,6 +153,15 @@ class OptimiserSettings(Record):
     milestones: tuple[Fraction, ...] = (0.5, 0.75)  # multistep: as fractions of the run
     every: Count = 10  # step: epochs between drops; plateau: epochs without improvement before a drop
 
+    def __post_init__(self) -> None:
+        _range("optimiser.learning_rate", self.learning_rate, 1e-9, 1e3)
+        _range("optimiser.weight_decay", self.weight_decay, 0.0, 1e3)
+        _fraction("optimiser.momentum", self.momentum)
+        _require(0 < self.factor < 1, "optimiser.factor", self.factor, "a number between 0 and 1")
+        _require(self.every >= 1, "optimiser.every", self.every, "1 or more")
+        for milestone in self.milestones:
+            _fraction("optimiser.milestones", milestone)
+
 
 class RunSettings(Record):
     """[run]: how long, how reproducible, on what."""
@@ -111,6 +172,12 @@ class RunSettings(Record):
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: Count | None = None
+    pace: tuple[tuple[int, int], ...] = ()  # (from step, total steps): what the clock decided, so that a run repeats
+
+    def __post_init__(self) -> None:
+        _require(self.seconds is None or self.seconds > 0, "run.seconds", self.seconds, "a number of seconds above 0")
+        _require(0 <= self.seed < 2**63, "run.seed", self.seed, "a whole number from 0 up")
+        _require(1 <= (self.threads or 1) <= 1024 and self.threads != 0, "run.threads", self.threads, "1 to 1024")
 
 
 class Settings(Record):

@@ -46,8 +46,8 @@ class Pack(nn.Module):
         self.dropout: PackDropout | None = None  # training sets it; a finished network has none
 
     def prepare(self, numbers: Tensor, flags: Tensor) -> Tensor:
-        """The features that no member learns: (rows, numbers) and (rows, flags) to (rows, flags | numbers | pieces)."""
-        parts = [flags, numbers] if self.pieces is None else [flags, numbers, self.pieces(numbers)]
+        """The features that no member learns: (rows, numbers) and (rows, flags) to (rows, numbers | flags | pieces)."""
+        parts = [numbers, flags] if self.pieces is None else [numbers, flags, self.pieces(numbers)]
         return torch.cat(parts, 1)
 
     def forward(self, prepared: Tensor, categories: Tensor | None = None) -> Tensor:
@@ -124,8 +124,7 @@ class Pack(nn.Module):
         x = prepared.expand(members, -1, -1) if prepared.dim() == 2 else prepared
         parts = [x]
         if self.waves is not None:
-            flags, numbers = self.spec.features.num_flags, self.spec.features.num_numbers
-            parts.append(self.waves(x[..., flags : flags + numbers]))
+            parts.append(self.waves(x[..., : self.spec.features.num_numbers]))
         if self.tables is not None and categories is not None:
             codes = categories.expand(members, -1, -1) if categories.dim() == 2 else categories
             parts.append(self.tables(codes))

@@ -29,7 +29,7 @@ class FeatureInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Takes a row apart, embeds its parts and puts them side by side."""
         numbers, flags, codes = x.split(self.sizes, dim=1)
-        parts = [flags, numbers]
+        parts = [numbers, flags]
         if self.pieces is not None:
             parts.append(self.pieces(numbers))
         if self.waves is not None:
@@ -55,7 +55,7 @@ def to_sequential(pack: Pack, position: int) -> nn.Sequential:
     """One member as an ordinary network, with copies of its parameters, in evaluation mode.
 
     It reads (rows, numbers + flags + categories) as `FeatureInput` says. Without embeddings it is nothing but
-    `nn.Linear` and activations, and reads numbers before flags all the same.
+    `nn.Linear` and activations.
 
     Args:
         pack: the pack.
@@ -78,10 +78,6 @@ def to_sequential(pack: Pack, position: int) -> nn.Sequential:
         else:
             modules.extend(block)
     modules.append(_linear(own, "head", sizes[-2], sizes[-1]))
-    if plain:  # the pack reads flags before numbers; a plain member reads a row as the encoder gives it
-        first = next(module for module in nn.Sequential(*modules).modules() if isinstance(module, nn.Linear))
-        flags = spec.features.num_flags
-        first.weight.data = torch.cat([first.weight.data[:, flags:], first.weight.data[:, :flags]], 1)
     return nn.Sequential(*modules).eval()
 
 

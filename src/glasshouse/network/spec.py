@@ -48,7 +48,7 @@ class PackSpec(Record):
 
     @property
     def prepared_features(self) -> int:
-        """Features of a row before anything that members learn: flags, numbers, pieces."""
+        """Features of a row before anything that members learn: numbers, flags, pieces."""
         return self.features.num_flags + self.features.num_numbers + sum(self.pieces)
 
     @property

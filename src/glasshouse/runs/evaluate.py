@@ -1,0 +1,102 @@
+"""What a finished model says of other rows: predictions, and scores of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
+from glasshouse.core.records import Coverage, Record, Scores, Task
+from glasshouse.data import align, encode_target, read
+from glasshouse.evaluation.conformal import measure_coverage
+from glasshouse.evaluation.scores import leading_metric, score
+from glasshouse.evaluation.slices import Slice, score_slices
+from glasshouse.model import Model, load
+
+
+class Evaluation(Record):
+    """How good a model is on a table; `slices` where a column was named."""
+
+    target: str
+    task: Task
+    metric: str
+    rows: int
+    scores: Scores
+    coverage: tuple[Coverage, ...] = ()
+    slices: tuple[Slice, ...] = ()
+
+
+def evaluate(model: Model | str | Path, source: object, *, by: str | None = None, seed: int = 0) -> Evaluation:
+    """Scores a model on a table that has the target column.
+
+    Args:
+        model: a model, a `.glass` file or a run folder.
+        source: anything that `glasshouse.read` takes.
+        by: also the scores for each value (or quarter) of this column, used by the model or not.
+        seed: of the bootstrap.
+
+    Raises:
+        ModelFileError: the model cannot be opened.
+        DataError: the table lacks a column, or has no row with a target.
+        SettingsError: there is no column of the name `by`.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    frame = read(source)
+    aligned = align(frame, model.schema, need_target=True)
+    target = encode_target(aligned, model.schema)
+    known = np.flatnonzero(target >= 0 if target.dtype == np.int64 else np.isfinite(target))
+    if not len(known):
+        raise DataError(f'no row of {frame.source.name} has a value in "{model.parts.target.name}"', where=model.parts.target.name, expected="rows with a known target")
+    said = model.outputs(aligned.take(known))
+    actual = target[known]
+    return Evaluation(
+        target=model.parts.target.name, task=model.task, metric=leading_metric(model.task), rows=len(known),
+        scores=score(model.task, actual, said.outputs, seed=seed),
+        coverage=measure_coverage(model.task, actual, said.outputs, said.spread, model.parts.uncertainty),
+        slices=score_slices(model.task, actual, said.outputs, _column(frame.table, by)[known]) if by else (),
+    )  # fmt: skip
+
+
+def predict(model: Model | str | Path, source: object, *, interval: float | None = None) -> pl.DataFrame:
+    """A model's answers for a table, one row a row.
+
+    Args:
+        model: a model, a `.glass` file or a run folder.
+        source: anything that `glasshouse.read` takes.
+        interval: also what holds the truth this often: `lower` and `upper`, or for classes `labels`, joined by " | ".
+
+    Returns:
+        `prediction`; for classes also `probability of LABEL` for each.
+
+    Raises:
+        ModelFileError: the model cannot be opened.
+        DataError: the table lacks a column.
+        SettingsError: the model has no calibration rows to make intervals from.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    frame = align(read(source), model.schema)
+    said = model.outputs(frame).outputs
+    if model.task == "regression":
+        table = pl.DataFrame({"prediction": said})
+        if interval is None:
+            return table
+        bounds = model.predict_interval(frame, interval)
+        return table.with_columns(lower=pl.Series(bounds[:, 0]), upper=pl.Series(bounds[:, 1]))
+    labels = np.asarray(model.classes, dtype=np.str_)
+    chosen = {"prediction": labels[said.argmax(1)].tolist()}
+    table = pl.DataFrame(chosen | {f"probability of {label}": said[:, place] for place, label in enumerate(labels)})
+    if interval is None:
+        return table
+    sets = model.predict_interval(frame, interval)
+    return table.with_columns(labels=pl.Series([" | ".join(labels[row]) for row in sets.astype(bool)]))
+
+
+def _column(table: pl.DataFrame, name: str) -> pl.Series:
+    if name not in table.columns:
+        near = nearest(name, table.columns)
+        raise SettingsError(f'column "{name}" is not in the table', where="--by", expected=one_of(table.columns), fix=f"--by {near}" if near else "")
+    column = table[name]
+    numbers = column.cast(pl.Float64, strict=False)  # a text file's columns are all text
+    return numbers if numbers.null_count() == column.null_count() and numbers.n_unique() > 10 else column

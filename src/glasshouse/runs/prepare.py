@@ -1,0 +1,160 @@
+"""The first stages of a run: read, look, check, split, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from glasshouse.core.options import build_settings
+from glasshouse.core.records import AnyEvent, Stage
+from glasshouse.core.seeds import derive_seed
+from glasshouse.core.settings import Kind, Settings
+from glasshouse.data import (
+    Encoder,
+    Features,
+    Finding,
+    Frame,
+    Schema,
+    Split,
+    append,
+    encode,
+    encode_target,
+    fit_encoder,
+    infer_schema,
+    read,
+    split_rows,
+)
+from glasshouse.data import check as check_table
+from glasshouse.training.plan import is_textbook
+
+Watch = Callable[[Any], None]
+MEMORY = "a table in memory"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What `check` found, before any training."""
+
+    schema: Schema
+    findings: tuple[Finding, ...]
+    num_rows: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table ready to learn from."""
+
+    settings: Settings
+    frame: Frame
+    schema: Schema
+    split: Split
+    findings: tuple[Finding, ...]
+    encoder: Encoder
+    features: Features  # of all rows
+    target: np.ndarray  # (rows,) of all rows, in the target's unit or as class codes
+
+    @property
+    def scaled_target(self) -> np.ndarray:
+        """The target as the network learns it: class codes, or deviations from the training mean."""
+        if self.target.dtype == np.int64:
+            return self.target
+        return (self.target - self.encoder.target_center) / self.encoder.target_scale
+
+
+def settings_for(source: object, target: str, options: Mapping[str, Any]) -> Settings:
+    """The settings of a run, from keyword arguments with the command line's words and dotted names.
+
+    Args:
+        source: a path keeps its place, so that the run can be repeated; anything else is a table in memory.
+        target: the column to predict.
+        options: effort, seconds, seed, test, group, time; and `settings`, a mapping of dotted names.
+
+    Raises:
+        SettingsError: an unknown name or a value that cannot be.
+    """
+    name = _place(source) if isinstance(source, str | Path) else MEMORY
+    words = {"effort": "run.effort", "seconds": "run.seconds", "seed": "run.seed", "test": "split.test",
+             "group": "split.group", "time": "split.time"}  # fmt: skip
+    given = {words[word]: options[word] for word in words if options.get(word) is not None}
+    if isinstance(given.get("split.test"), str | Path):
+        given["split.test"] = _place(given["split.test"])
+    return build_settings({"source": name, "target": target, **given, **(options.get("settings") or {})}, "settings")
+
+
+def check(source: object, *, target: str, **options: Any) -> CheckResult:
+    """Looks at a table and says what would go wrong, or mislead, before any training.
+
+    Args:
+        source: anything that `glasshouse.read` takes.
+        target: the column to predict.
+        options: as for `train`; only those that concern the data matter.
+
+    Raises:
+        DataError: the table cannot be read, or cannot answer the question.
+        SettingsError: an option is wrong.
+    """
+    settings = settings_for(source, target, options)
+    frame, schema, num_test = _read(source, settings)
+    split = split_rows(frame, schema, settings.split, derive_seed(settings.run.seed, "split"), num_test)
+    return CheckResult(schema, check_table(frame, schema, split), frame.num_rows, _notes(frame, schema))
+
+
+def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
+    """Reads, looks, checks, splits and encodes; every stage is announced to `watch` with what came of it.
+
+    Raises:
+        DataError: the table cannot be read, or cannot answer the question.
+    """
+    watch(Stage(stage="read", detail=settings.source))
+    frame, schema, num_test = _read(source, settings)
+    watch(Stage(stage="check", detail=f"{frame.num_rows:,} rows, {len(schema.columns)} columns, {len(schema.used)} of them used"))
+    split = split_rows(frame, schema, settings.split, derive_seed(settings.run.seed, "split"), num_test)
+    findings = check_table(frame, schema, split)
+    counts = ", ".join(f"{len(getattr(split, part)):,} {part}" for part in ("train", "validation", "calibration", "test"))
+    watch(Stage(stage="split", detail=f"{counts} ({split.method})"))
+    scaling = settings.encode.scaling or ("standard" if is_textbook(settings) else "robust")
+    settings = msgspec.structs.replace(
+        settings, encode=msgspec.structs.replace(settings.encode, scaling=scaling), read=frame.settings
+    )
+    encoder = fit_encoder(frame, schema, split.train, settings.encode)
+    features = encode(frame, schema, encoder)
+    made = f"{encoder.num_numbers} numbers, {encoder.num_flags} flags, {len(encoder.cardinalities)} categories"
+    watch(Stage(stage="encode", detail=made))
+    frame = replace(frame, notes=_notes(frame, schema))
+    return Prepared(settings, frame, schema, split, findings, encoder, features, encode_target(frame, schema))
+
+
+def _read(source: object, settings: Settings) -> tuple[Frame, Schema, int]:
+    frame = read(source, settings.read)
+    kinds: dict[str, Kind] = dict(settings.columns)
+    if settings.split.group is not None:
+        # Which group a row is of says nothing about rows of other groups, and those are what the test asks for.
+        kinds.setdefault(settings.split.group, "ignore")
+    schema = infer_schema(frame, settings.target, kinds)
+    if not isinstance(settings.split.test, str):
+        return frame, schema, 0
+    other = read(settings.split.test, settings.read)
+    return append(frame, other, schema), schema, other.num_rows
+
+
+def _notes(frame: Frame, schema: Schema) -> tuple[str, ...]:
+    """What was noticed while reading, and what is loudly not used."""
+    loud = [column for column in schema.columns if not column.used and column.kind == "text"]
+    left_out = f"free text is left out for now: {', '.join(column.name for column in loud)}" if loud else ""
+    target = schema.target.note if schema.target is not None else ""
+    return tuple(dict.fromkeys(note for note in (*frame.notes, left_out, target) if note))
+
+
+def _place(source: str | Path) -> str:
+    text = str(source)
+    return text if text.startswith("example:") else str(Path(text).expanduser().absolute())
+
+
+def ignore(event: AnyEvent) -> None:
+    """A watcher that looks away."""

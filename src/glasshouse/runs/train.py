@@ -1,0 +1,174 @@
+"""`train`: from a table to a run folder with a network, its scores and its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import msgspec
+import numpy as np
+
+from glasshouse.core.records import Metrics, RowCounts, Stage
+from glasshouse.core.seeds import derive_seed
+from glasshouse.evaluation.baselines import linear_outputs, naive_outputs
+from glasshouse.evaluation.conformal import fit_uncertainty
+from glasshouse.evaluation.judge import Judged, judge
+from glasshouse.model import Model, ModelParts, Origin
+from glasshouse.model.uncertainty import apply_temperature
+from glasshouse.network.spec import FeatureSpec
+from glasshouse.runs.folder import Run, claim_folder, finish_folder
+from glasshouse.runs.manifest import make_manifest
+from glasshouse.runs.prepare import Prepared, Watch, ignore, prepare, settings_for
+from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
+from glasshouse.training.plan import Plan, make_plan
+
+T = TypeVar("T")
+INTERRUPTED = "training was interrupted: the networks are the best until then"
+
+
+class TrainOptions(TypedDict, total=False):
+    """The options of `train`, with the command line's words."""
+
+    out: str | Path | None  # the run folder; a new one under runs/ if left out
+    effort: str | None  # quick, standard or thorough
+    seconds: float | None  # end within about so many
+    seed: int | None
+    test: float | str | Path | None  # a fraction, or a file of test rows
+    group: str | None  # a column whose rows stay together
+    time: str | None  # a column whose early rows train and late rows judge
+    settings: Mapping[str, Any] | None  # everything else, by dotted name
+
+
+def train(source: object, *, target: str, watch: Watch | None = None, **options: Unpack[TrainOptions]) -> Run:
+    """Trains a pack of networks on a table, and judges, calibrates, reports and keeps what came of it.
+
+    Args:
+        source: a path, "example:NAME", or a table in memory (polars, pandas, arrow, NumPy, a mapping of columns).
+        target: the column to predict.
+        watch: called with every event of the run; it must change nothing.
+        options: see `TrainOptions`.
+
+    Returns:
+        The run: its folder, model, metrics, settings and manifest.
+
+    Raises:
+        DataError: the table cannot be read, or cannot answer the question.
+        SettingsError: an option is wrong.
+        TrainingError: no network could be trained.
+
+    Example:
+        >>> import tempfile, glasshouse as gh
+        >>> run = gh.train("example:iris", target="species", seconds=2, out=tempfile.mkdtemp() + "/run")
+        >>> run.metrics.ensemble["accuracy"].value > 0.8
+        True
+    """
+    begin = time.perf_counter()
+    watch = watch or ignore
+    prepared = prepare(source, settings_for(source, target, options), watch)
+    plan = _plan(prepared)
+    with claim_folder(options.get("out"), prepared) as folder:
+        watch(Stage(stage="train", detail=str(folder.path)))
+        trained = _drain(fit(plan, _data(prepared), _deadline(prepared, begin)), lambda event: folder.tell(event, watch))
+        settings = plan.settings
+        if trained.decisions:
+            settings = msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, pace=trained.decisions))
+        watch(Stage(stage="evaluate"))
+        parts, uncalibrated = _calibrated(prepared, trained)
+        warnings = (INTERRUPTED,) * trained.interrupted + prepared.frame.notes
+        metrics = _judged(prepared, trained, parts, uncalibrated, warnings, time.perf_counter() - begin)
+        manifest = make_manifest(prepared, settings, parts)
+        watch(Stage(stage="report"))
+        return finish_folder(folder, settings, metrics, manifest, parts)
+
+
+def _plan(prepared: Prepared) -> Plan:
+    target, encoder = prepared.schema.target, prepared.encoder
+    assert target is not None, "a run has a target"
+    features = FeatureSpec(
+        num_numbers=encoder.num_numbers, num_flags=encoder.num_flags, cardinalities=tuple(encoder.cardinalities)
+    )
+    numbers = prepared.features.numbers[prepared.split.train]
+    return make_plan(prepared.settings, target.task, len(target.classes), features, numbers)
+
+
+def _data(prepared: Prepared) -> TrainingData:
+    split, features, target = prepared.split, prepared.features, prepared.scaled_target
+    return TrainingData(
+        features.take(split.train), target[split.train], features.take(split.validation), target[split.validation]
+    )
+
+
+def _deadline(prepared: Prepared, begin: float) -> float | None:
+    """When training has to end, so that judging and reporting fit into the budget too."""
+    seconds = prepared.settings.run.seconds
+    if seconds is None:
+        return None
+    return begin + seconds - min(8.0, max(0.5, 0.2 * seconds))
+
+
+def _drain(events: Generator[Any, None, T], tell: Watch) -> T:
+    """Hands every event on and returns what the generator returns."""
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            tell(event)
+        except KeyboardInterrupt as interrupt:  # Ctrl-C while somebody watches: training is told, as if it were there
+            try:
+                tell(events.throw(interrupt))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+
+def _parts(prepared: Prepared, ensemble: Ensemble) -> ModelParts:
+    return ModelParts(
+        schema=prepared.schema, encoder=prepared.encoder, spec=ensemble.pack.spec, weights=ensemble.weights,
+        tensors={name: tensor.numpy() for name, tensor in ensemble.pack.tensors().items()},
+        origins=tuple(Origin(member=member, epoch=epoch) for member, epoch in ensemble.origins),
+    )  # fmt: skip
+
+
+def _calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]:
+    """The model's parts with what the calibration rows taught, and the model without it."""
+    parts = _parts(prepared, trained.ensemble)
+    model, rows = Model(parts), prepared.split.calibration
+    if not len(rows):
+        return parts, model
+    said = model.outputs(prepared.frame.take(rows))
+    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
+    uncertainty = fit_uncertainty(model.task, prepared.target[rows], said.outputs, said.spread, seed)
+    return dataclasses.replace(parts, uncertainty=uncertainty), model
+
+
+def _judged(
+    prepared: Prepared, trained: Trained, parts: ModelParts, uncalibrated: Model, warnings: tuple[str, ...], seconds: float
+) -> Metrics:
+    split, target, task = prepared.split, prepared.target, uncalibrated.task
+    test = prepared.frame.take(split.test)
+    said = uncalibrated.outputs(test)
+    single = Model(_parts(prepared, trained.best_single)).outputs(test)
+    outputs = said.outputs
+    if task != "regression":
+        outputs = apply_temperature(outputs, parts.uncertainty.temperature)
+    known = np.concatenate([split.train, split.validation])
+    classes = uncalibrated.classes
+    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
+    linear = linear_outputs(
+        task, prepared.features.take(known), target[known], prepared.features.take(split.test), seed, len(classes)
+    )
+    private = {finding.column for finding in prepared.findings if finding.check == "personal-data"}
+    shown = [column.name for column in prepared.schema.used if column.name not in private]
+    counts = {part: len(getattr(split, part)) for part in ("train", "validation", "calibration", "test", "dropped")}
+    return judge(Judged(
+        task=task, target=parts.target.name, classes=classes, actual=target[split.test], outputs=outputs,
+        uncalibrated=said.outputs, spread=said.spread, best_single=single.outputs,
+        naive=naive_outputs(task, target[known], len(split.test), len(classes)), linear=linear,
+        uncertainty=parts.uncertainty, row_numbers=split.test + 1, table=test.table.select(shown),
+        counts=RowCounts(**counts), seconds=seconds, members=trained.members, seed=seed, warnings=warnings,
+    ))  # fmt: skip
+

@@ -1,0 +1,1 @@
+"""Training: the written-out loop, and the policies that it takes as arguments."""

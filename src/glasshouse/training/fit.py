@@ -1,0 +1,316 @@
+"""A pack from its first weights to a chosen ensemble, as a stream of events.
+
+Whoever watches (progress bar, recorder, and later a web page or a tracker) reads the events and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glasshouse.core.errors import TrainingError
+from glasshouse.core.records import EpochEnd, Finished, MemberStopped, Record, Started
+from glasshouse.core.seeds import derive_seed
+from glasshouse.data.batches import Batch, Rows, epoch
+from glasshouse.data.encode import Features
+from glasshouse.network.layers import PackDropout
+from glasshouse.network.pack import Pack, build, initialise, stack
+from glasshouse.network.spec import PackSpec
+from glasshouse.training.loop import Policies, Step, train_epoch
+from glasshouse.training.losses import class_weights, member_losses, row_loss
+from glasshouse.training.optimiser import PackOptimiser
+from glasshouse.training.pace import Pace
+from glasshouse.training.plan import Plan, device_of
+from glasshouse.training.schedules import make_schedule
+from glasshouse.training.selection import Score, Selector, Snapshot
+from glasshouse.training.statistics import layer_statistics
+
+PROBE_ROWS = 256
+ROWS_AT_ONCE = 2048  # of an evaluation; all members see them together
+
+
+class TrainingData(NamedTuple):
+    """What a pack learns from and what chooses among its snapshots. Targets are class codes, or standardised values."""
+
+    train: Features
+    train_target: np.ndarray  # (rows,)
+    validation: Features
+    validation_target: np.ndarray  # (rows,)
+
+
+class Ensemble(NamedTuple):
+    """Networks that predict together: a pack, each member's weight in the mean, and where each came from."""
+
+    pack: Pack
+    weights: tuple[float, ...]
+    origins: tuple[tuple[int, int], ...]  # (member, epoch)
+
+
+class Trained(NamedTuple):
+    """What training leaves."""
+
+    ensemble: Ensemble
+    best_single: Ensemble
+    members: int  # how many were trained
+    decisions: tuple[tuple[int, int], ...]  # of the pace, for a replay
+    interrupted: bool
+
+
+Event = Record | Step
+
+
+@dataclass
+class _State:
+    """What changes while a pack trains."""
+
+    pack: Pack
+    policies: Policies
+    selector: Selector
+    members: tuple[int, ...]  # still training, in the pack's order
+    epoch: int = 0
+    bad_epochs: dict[int, int] = field(default_factory=dict)
+
+
+def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Generator[Event, None, Trained]:
+    """Trains a pack, event by event.
+
+    Args:
+        plan: all that was decided before.
+        data: the rows.
+        deadline: `time.perf_counter()` at which training should be over; None trains the planned epochs.
+
+    Yields:
+        Started; then Step after every update, EpochEnd and MemberStopped after every pass; Finished.
+
+    Returns:
+        The ensemble and the best single member. A KeyboardInterrupt keeps the best so far once one epoch is done.
+
+    Raises:
+        TrainingError: every member's loss stopped being finite.
+    """
+    settings = plan.settings
+    device = device_of(settings)
+    with _torch_set(threads=settings.run.threads, precision=settings.run.precision):
+        pack = _new_pack(plan, data.train.numbers).to(device)
+        train = _rows(plan, pack, data.train, data.train_target)
+        validation = _rows(plan, pack, data.validation, data.validation_target)
+        state = _begin(plan, pack, validation, deadline)
+        started = Started(
+            members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
+            batch_size=settings.training.batch_size or 0, device=str(device), precision=settings.run.precision,
+            seconds=settings.run.seconds,
+        )  # fmt: skip
+        yield started
+        reason = "schedule"
+        begin = state.policies.pace.clock()
+        try:
+            yield from _epochs(plan, state, train, validation, begin)
+            if not state.members:
+                reason = "patience"
+            elif settings.run.seconds is not None and not settings.run.pace:
+                reason = "seconds"
+        except KeyboardInterrupt:
+            if not state.selector.ensemble:
+                raise
+            state.policies.pace.stop()
+            reason = "interrupted"
+        yield _finished(state, reason, state.policies.pace.clock() - begin)
+        shared = state.pack.tensors()
+        ensemble = assemble(plan.spec, state.selector.ensemble, shared)
+        single = assemble(plan.spec, [state.selector.single], shared)
+        return Trained(ensemble, single, len(plan.members), tuple(state.policies.pace.decisions), reason == "interrupted")
+
+
+def assemble(spec: PackSpec, snapshots: list[Snapshot], shared: dict[str, Tensor]) -> Ensemble:
+    """Snapshots as one pack: a snapshot chosen twice stands once, with twice the weight."""
+    unique = {(s.member, s.epoch): s for s in snapshots}
+    ordered = sorted(unique.values(), key=lambda s: (-s.depth, s.member, s.epoch))
+    counts = {key: sum((s.member, s.epoch) == key for s in snapshots) for key in unique}
+    on_cpu = {name: tensor.detach().cpu() for name, tensor in shared.items()}
+    pack = stack(spec, [(s.depth, s.tensors) for s in ordered], on_cpu).eval()
+    weights = tuple(counts[(s.member, s.epoch)] / len(snapshots) for s in ordered)
+    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered))
+
+
+def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
+    """The pack with its first weights drawn."""
+    seed = plan.settings.run.seed
+    pack = build(plan.spec)
+    initialise(pack, plan.settings.network, torch.Generator().manual_seed(derive_seed(seed, "initialise")), numbers)
+    drops = torch.tensor([member.dropout for member in plan.members])
+    if bool((drops > 0).any()):
+        pack.dropout = PackDropout(drops, torch.Generator().manual_seed(derive_seed(seed, "dropout")))
+    return pack
+
+
+@torch.no_grad()
+def _rows(plan: Plan, pack: Pack, features: Features, target: np.ndarray) -> Rows:
+    """Rows as the pack reads them, on its device; whatever has nothing to learn is computed here, once."""
+    device = pack.head.weight.device
+    numbers, flags = (torch.from_numpy(part).to(device) for part in (features.numbers, features.flags))
+    categories = torch.from_numpy(features.categories).to(device) if features.categories.shape[1] else None
+    targets = torch.from_numpy(target.astype(np.int64 if plan.task == "multiclass" else np.float32)).to(device)
+    weights = None
+    if plan.settings.training.class_weights == "balanced":
+        weights = class_weights(torch.from_numpy(target), max(2, plan.spec.outputs)).to(device)
+    return Rows(pack.prepare(numbers, flags), categories, targets, weights)
+
+
+def _begin(plan: Plan, pack: Pack, validation: Rows, deadline: float | None) -> _State:
+    settings, device = plan.settings, pack.head.weight.device
+    rates = torch.tensor([member.learning_rate for member in plan.members], device=device)
+    decays = torch.tensor([member.weight_decay for member in plan.members], device=device)
+    by_row = row_loss(settings.training.loss or "", settings.training.label_smoothing)
+
+    def loss(outputs: Tensor, batch: Batch) -> Tensor:
+        return member_losses(by_row(outputs, batch.targets), batch.weights)
+
+    policies = Policies(
+        loss=loss,
+        optimiser=PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays),
+        schedule=make_schedule(settings.optimiser, len(plan.members)),
+        pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
+        clip_norm=settings.training.clip_norm,
+    )
+    selector = Selector(_quality_loss(plan, validation), settings.pack.ensemble, settings.pack.selection)
+    return _State(pack, policies, selector, tuple(member.member for member in plan.members))
+
+
+def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float) -> Iterator[Event]:
+    settings, pace = plan.settings, state.policies.pace
+    order = torch.Generator().manual_seed(derive_seed(settings.run.seed, "batches"))
+    probe = torch.randperm(train.num_rows, generator=torch.Generator().manual_seed(derive_seed(settings.run.seed, "probe")))
+    probe = probe[:PROBE_ROWS].to(train.prepared.device)
+    while state.members and not pace.over:
+        state.epoch += 1
+        total = torch.zeros(len(state.members), device=train.prepared.device)
+        steps = 0
+        batches = epoch(train, len(state.members), settings.training.batch_size or 1, order)
+        for step in train_epoch(state.pack, batches, state.policies, state.epoch):
+            total += step.losses
+            steps += 1
+            yield step
+        state.pack.eval()
+        quality = _quality(plan, state.pack, validation)
+        losses = state.selector.score(quality)
+        latest = _snapshots(state, quality, losses)
+        improved = state.selector.update(latest) if latest else []
+        statistics = layer_statistics(
+            state.pack, state.policies.optimiser, train.prepared[probe],
+            train.categories[probe] if train.categories is not None else None, state.members,
+        )  # fmt: skip
+        factor = state.policies.schedule.factor(pace.progress, state.epoch)
+        rates = state.policies.optimiser.learning_rate * factor
+        yield EpochEnd(
+            epoch=state.epoch, epochs=max(state.epoch, -(-pace.total // plan.steps_per_epoch)), seconds=pace.clock() - begin,
+            progress=pace.progress, members=state.members, train_loss=_listed(total / steps), validation_loss=_listed(losses),
+            learning_rate=_listed(rates), ensemble_loss=state.selector.loss,
+            ensemble_members=tuple(s.member for s in state.selector.ensemble), layers=statistics,
+        )  # fmt: skip
+        state.policies.schedule.observe(losses)
+        yield from _stop_members(state, [s.member for s in latest], improved, settings.training.patience or 0)
+
+
+def _stop_members(state: _State, finite: list[int], improved: list[bool], patience: int) -> Iterator[MemberStopped]:
+    """Cuts out members whose loss is not finite and, with a patience, those that have stopped getting better."""
+    for member, better in zip(finite, improved, strict=True):
+        state.bad_epochs[member] = 0 if better else state.bad_epochs.get(member, 0) + 1
+    broken = [member for member in state.members if member not in finite]
+    tired = [member for member in finite if patience and state.bad_epochs[member] >= patience]
+    if not broken and not tired:
+        return
+    if len(broken) == len(state.members) and not state.selector.best:
+        raise TrainingError(
+            f"the loss of all {len(broken)} members stopped being finite in epoch {state.epoch}",
+            where="training", expected="a loss that is a number", fix="--set optimiser.learning_rate=0.0005 (or training.clip_norm=1)",
+        )  # fmt: skip
+    stay = [place for place, member in enumerate(state.members) if member not in {*broken, *tired}]
+    for member in (*broken, *tired):
+        best = state.selector.best.get(member)
+        yield MemberStopped(
+            member=member, epoch=state.epoch, best_epoch=best.epoch if best else 0,
+            best_loss=best.loss if best else float("inf"), reason="not_finite" if member in broken else "patience",
+        )  # fmt: skip
+    state.members = tuple(state.members[place] for place in stay)
+    if not stay:
+        return
+    positions = torch.tensor(stay)
+    kept = state.pack.keep(positions.to(state.pack.head.weight.device))
+    state.policies.optimiser.keep(positions, kept)
+    state.policies.schedule.keep(positions)
+    state.policies.pace.remeasure()
+
+
+def _snapshots(state: _State, quality: Tensor, losses: Tensor) -> list[Snapshot]:
+    """One of every member whose loss is finite."""
+    found = []
+    for place, (member, loss) in enumerate(zip(state.members, losses.tolist(), strict=True)):
+        if np.isfinite(loss):
+            tensors = state.pack.member_tensors(place)
+            found.append(Snapshot(member, state.epoch, state.pack.spec.depths[place], loss, tensors, quality[place]))
+    return found
+
+
+@torch.no_grad()
+def _quality(plan: Plan, pack: Pack, rows: Rows) -> Tensor:
+    """(members, rows): the predicted value, or the probability that is given to the true class."""
+    parts = []
+    for first in range(0, rows.num_rows, ROWS_AT_ONCE):
+        last = first + ROWS_AT_ONCE
+        categories = rows.categories[first:last] if rows.categories is not None else None
+        outputs, targets = pack(rows.prepared[first:last], categories), rows.targets[first:last]
+        if plan.task == "regression":
+            parts.append(outputs[..., 0])
+        elif plan.task == "binary":
+            parts.append(torch.sigmoid(outputs[..., 0] * (2 * targets - 1)))
+        else:
+            chosen = targets.view(1, -1, 1).expand(outputs.shape[0], -1, 1)
+            parts.append(torch.softmax(outputs, -1).gather(-1, chosen)[..., 0])
+    return torch.cat(parts, 1)
+
+
+def _quality_loss(plan: Plan, validation: Rows) -> Score:
+    """Qualities (entries, rows) to losses (entries,): log-loss, or the training loss of a regression."""
+    weights = validation.weights
+    if plan.task == "regression":
+        by_row = row_loss(plan.settings.training.loss or "mse")
+        return lambda quality: member_losses(by_row(quality.unsqueeze(-1), validation.targets.expand_as(quality)), weights)
+    return lambda quality: member_losses(-quality.clamp_min(1e-12).log(), weights)
+
+
+def _finished(state: _State, reason: str, seconds: float) -> Finished:
+    selector = state.selector
+    best = selector.single
+    return Finished(
+        reason=reason, epochs=state.epoch, seconds=seconds, ensemble_loss=selector.loss,  # type: ignore[arg-type]
+        ensemble_members=tuple(s.member for s in selector.ensemble), best_member=best.member, best_epoch=best.epoch,
+        best_loss=best.loss,
+    )  # fmt: skip
+
+
+def _listed(values: Tensor) -> tuple[float, ...]:
+    return tuple(float(f"{value:.7g}") for value in values.tolist())
+
+
+@contextmanager
+def _torch_set(threads: int | None, precision: str) -> Iterator[None]:
+    """torch as this run wants it, and as it was afterwards.
+
+    "bfloat16" lets the products of float32 tensors be computed in bfloat16 where the processor is faster so; weights,
+    sums and the optimiser stay float32.
+    """
+    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before_threads)
+        torch.set_float32_matmul_precision(before_precision)

@@ -1,0 +1,67 @@
+"""The training loop, written out.
+
+Five lines are the whole of learning: forget the old gradients, predict, measure how wrong the prediction is, find out
+which way every parameter should move, move it. All else in this room decides when, how far and for how long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from torch import Tensor
+
+from glasshouse.data.batches import Batch
+from glasshouse.network.pack import Pack
+from glasshouse.training.optimiser import PackOptimiser
+from glasshouse.training.pace import Pace
+from glasshouse.training.schedules import Schedule
+
+PackLoss = Callable[[Tensor, Batch], Tensor]  # outputs (members, rows, outputs) and the batch to losses (members,)
+
+
+class Step(NamedTuple):
+    """One update of every member is done."""
+
+    epoch: int  # counts from 1
+    step: int  # counts from 1 over the whole run
+    total_steps: int  # as planned now
+    losses: Tensor  # (members,), before the update, detached
+
+
+class Policies(NamedTuple):
+    """What changes training, each a typed argument."""
+
+    loss: PackLoss
+    optimiser: PackOptimiser
+    schedule: Schedule
+    pace: Pace
+    clip_norm: float | None = None
+
+
+def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch: int) -> Iterator[Step]:
+    """One pass over the training rows.
+
+    Args:
+        pack: changed in place.
+        batches: every member's own rows, batch by batch.
+        policies: what decides how the members move.
+        epoch: counts from 1.
+
+    Yields:
+        A `Step` after every update; whoever watches may look at the pack, but must not change it.
+    """
+    loss, optimiser, schedule, pace, clip_norm = policies
+    pack.train()
+    for batch in batches:
+        optimiser.zero_gradients()  # 1. zero the gradients
+        outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
+        losses = loss(outputs, batch)  # 3. loss: (members,)
+        losses.sum().backward()  # type: ignore[no-untyped-call]  # 4. backward pass; a sum keeps members apart
+        if clip_norm is not None:
+            optimiser.clip(clip_norm)
+        optimiser.step(schedule.factor(pace.progress, epoch - 1))  # 5. update
+        pace.advance()
+        yield Step(epoch, pace.step, pace.total, losses.detach())
+        if pace.over:
+            return

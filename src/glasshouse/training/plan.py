@@ -1,0 +1,260 @@
+"""From wishes to a plan: every open question of the settings decided from the data, and the members drawn.
+
+`quick`, `standard` and `thorough` are lengths in steps, not in seconds: what one step costs is estimated from the
+sizes alone, so that the same command does the same work on every machine and repeats to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import torch
+
+from glasshouse.core.errors import SettingsError
+from glasshouse.core.records import MemberInfo, Task
+from glasshouse.core.seeds import derive_seed
+from glasshouse.core.settings import Effort, Range, Settings
+from glasshouse.data.batches import steps_per_epoch
+from glasshouse.network.pack import count_pieces
+from glasshouse.network.spec import FeatureSpec, PackSpec
+from glasshouse.training.losses import default_loss
+
+
+@dataclass(frozen=True)
+class Dial:
+    """What one word of effort stands for."""
+
+    members: int
+    width: int
+    pieces: int
+    most_epochs: int
+    seconds: float  # of training on the reference machine (2 cores) that the number of epochs is fitted to
+
+
+DIALS: dict[Effort, Dial] = {
+    "quick": Dial(members=16, width=128, pieces=32, most_epochs=48, seconds=25),
+    "standard": Dial(members=32, width=192, pieces=48, most_epochs=96, seconds=150),
+    "thorough": Dial(members=64, width=256, pieces=64, most_epochs=160, seconds=1200),
+}
+FEWEST_EPOCHS = 6
+LEARNING_RATES = (1e-3, 7e-3)
+WEIGHT_DECAYS = (1e-3, 1.0)
+MOST_DROPOUT = 0.5
+T = TypeVar("T")
+MOST_PIECES = 3_000  # inputs that cutting numbers into pieces may make; with many columns, fewer pieces each
+MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
+PAYING_PRODUCTS = 4_000_000  # operations of one member's product from which bfloat16 is faster (research: 2 to 3 million tie)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before training: resolved settings, the pack's specification, each member's own values."""
+
+    settings: Settings
+    task: Task
+    spec: PackSpec
+    members: tuple[MemberInfo, ...]  # in the pack's order, deepest first
+    steps_per_epoch: int
+
+
+def is_textbook(settings: Settings) -> bool:
+    """Whether one fixed network is asked for: then nothing is added that the textbook's loop does not have."""
+    return settings.network.hidden is not None and settings.pack.members == 1
+
+
+def make_plan(settings: Settings, task: Task, num_classes: int, features: FeatureSpec, numbers: np.ndarray) -> Plan:
+    """Decides everything.
+
+    Args:
+        settings: as asked for; what is None is decided here.
+        task: of the target.
+        num_classes: 0 for regression.
+        features: what the encoder makes of a row.
+        numbers: (rows, numbers) the scaled numeric features of the training rows.
+
+    Raises:
+        SettingsError: settings that contradict each other or the data.
+        NetworkError: a network that cannot be built.
+    """
+    num_rows = len(numbers)
+    settings = _resolve_network(settings, features, num_rows)
+    settings = _resolve_training(settings, task, num_rows)
+    settings = _resolve_run(settings)
+    outputs = num_classes if task == "multiclass" else 1
+    depths = _draw_depths(settings)
+    spec = _make_spec(settings, features, outputs, depths, numbers)
+    steps = steps_per_epoch(num_rows, _known(settings.training.batch_size))
+    if settings.training.epochs is None:
+        epochs = _fit_epochs(settings, spec, steps)
+        settings = _replace(settings, "training", epochs=epochs)
+    if settings.training.patience is None:
+        epochs = _known(settings.training.epochs)
+        settings = _replace(settings, "training", patience=0 if is_textbook(settings) else max(8, epochs // 3))
+    return Plan(settings, task, spec, _draw_members(settings, spec), steps)
+
+
+def step_seconds(spec: PackSpec, batch_size: int) -> float:
+    """What a step costs on the reference machine, roughly: a fixed part, the products, and all that is elementwise."""
+    members = spec.num_members
+    sizes = [spec.widths(depth) for depth in spec.depths]
+    products = sum(a * b for widths in sizes for a, b in zip(widths, widths[1:], strict=False))
+    elements = sum(sum(widths[1:-1]) * 12 + widths[0] * 2 + widths[-1] * 6 for widths in sizes)
+    return 6e-4 + 3e-5 * members + batch_size * (6 * products / 4e11 + elements / 4e9) + 6 * products / 6e9
+
+
+def device_of(settings: Settings) -> torch.device:
+    """The device that the settings name; `auto` takes CUDA, then Apple's, then the CPU.
+
+    Raises:
+        SettingsError: the device is not known or not there.
+    """
+    name = settings.run.device
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        there = ["auto", "cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise SettingsError(
+            f"device {name!r} is not there", where="run.device", expected=f"one of {', '.join(there)}", fix="--set run.device=auto"
+        ) from error
+    return device
+
+
+def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -> Settings:
+    dial, network = DIALS[settings.run.effort], settings.network
+    fixed = network.hidden is not None
+    members = settings.pack.members or dial.members
+    settings = _replace(settings, "pack", members=members)
+    embedding = network.embedding or ("none" if fixed or not features.num_numbers else "piecewise")
+    size = network.embedding_size
+    if size is None:
+        numbers = max(1, features.num_numbers)
+        room = min(MOST_PIECES // numbers, MOST_PREPARED // (numbers * num_rows))
+        size = {"none": 1, "periodic": 12, "piecewise": max(4, min(dial.pieces, room))}[embedding]
+    if network.hidden is not None and isinstance(network.depth, int):
+        raise SettingsError("network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out")
+    return _replace(
+        settings, "network", width=network.width or dial.width, embedding=embedding, embedding_size=size,
+        dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
+    )  # fmt: skip
+
+
+def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings:
+    plain = is_textbook(settings)
+    loss = settings.training.loss or default_loss(task)
+    fitting = {"regression": ("mse", "l1", "huber"), "binary": ("bce",), "multiclass": ("cross_entropy",)}[task]
+    if loss not in fitting:
+        raise SettingsError(f"loss {loss} does not fit a {task} target", where="training.loss", expected=" or ".join(fitting))
+    if task == "regression" and (settings.training.label_smoothing or settings.training.class_weights != "none"):
+        raise SettingsError("a number has no classes to weigh or smooth", where="training", expected="a target with classes")
+    sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
+    batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
+    settings = _replace(settings, "training", loss=loss, batch_size=settings.training.batch_size or batch)
+    optimiser = settings.optimiser
+    name = optimiser.name or ("adam" if plain else "adamw")
+    return _replace(
+        settings, "optimiser", name=name,
+        learning_rate=_first(optimiser.learning_rate, 1e-3 if plain else LEARNING_RATES),
+        weight_decay=_first(optimiser.weight_decay, WEIGHT_DECAYS if name == "adamw" and not plain else 0.0),
+        schedule=optimiser.schedule or ("constant" if plain else "flat_cosine"),
+    )  # fmt: skip
+
+
+def _resolve_run(settings: Settings) -> Settings:
+    precision = settings.run.precision
+    if precision == "auto":
+        width = min(settings.network.hidden or (_known(settings.network.width),))
+        product = 2 * width * width * _known(settings.training.batch_size)
+        precision = "bfloat16" if product >= PAYING_PRODUCTS else "float32"
+    return _replace(settings, "run", precision=precision, threads=settings.run.threads or torch.get_num_threads(), device=str(device_of(settings)))
+
+
+def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
+    if is_textbook(settings):
+        return 100
+    dial = DIALS[settings.run.effort]
+    if settings.run.seconds is not None:  # the clock decides; this is the most that makes sense
+        return 4 * DIALS["thorough"].most_epochs
+    cost = steps * step_seconds(spec, _known(settings.training.batch_size))
+    return int(min(dial.most_epochs, max(FEWEST_EPOCHS, dial.seconds / cost)))
+
+
+def _make_spec(settings: Settings, features: FeatureSpec, outputs: int, depths: tuple[int, ...], numbers: np.ndarray) -> PackSpec:
+    network = settings.network
+    hidden = network.hidden if network.hidden is not None else (_known(network.width),) * depths[0]
+    size = _known(network.embedding_size)
+    pieces: tuple[int, ...] = ()
+    if network.embedding == "piecewise" and features.num_numbers:
+        pieces = tuple(max(0, len(edges) - 1) for edges in count_pieces(numbers, size))
+    return PackSpec(
+        features=features, outputs=outputs, hidden=hidden, depths=depths, activation=network.activation,
+        embedding=network.embedding or "none", waves=size if network.embedding == "periodic" and features.num_numbers else 0,
+        pieces=pieces, normalisation=network.normalisation, skip=network.skip,
+    )  # fmt: skip
+
+
+def _draw_depths(settings: Settings) -> tuple[int, ...]:
+    network, members = settings.network, _known(settings.pack.members)
+    if network.hidden is not None:
+        return (len(network.hidden),) * members
+    if isinstance(network.depth, int):
+        return (network.depth,) * members
+    low, high = network.depth
+    if members == 1:
+        return ((low + high) // 2,)
+    # Evenly, and deep before shallow: every depth is tried, whatever the seed.
+    return tuple(sorted((high - place % (high - low + 1) for place in range(members)), reverse=True))
+
+
+def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
+    random = np.random.default_rng(derive_seed(settings.run.seed, "sample"))
+    members = spec.num_members
+    rates = _draw_log(random, _known(settings.optimiser.learning_rate), members)
+    decays = _draw_log(random, _known(settings.optimiser.weight_decay), members)
+    dropout = _draw_dropout(random, _known(settings.network.dropout), members)
+    parameters = {depth: spec.num_parameters(depth) for depth in set(spec.depths)}
+    return tuple(
+        MemberInfo(
+            member=place, hidden=spec.hidden[:depth], num_parameters=parameters[depth], learning_rate=float(rates[place]),
+            weight_decay=float(decays[place]), dropout=float(dropout[place]),
+        )
+        for place, depth in enumerate(spec.depths)
+    )  # fmt: skip
+
+
+def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:
+    """One value for all, or log-uniform draws; a pack of one takes the middle of the range."""
+    if not isinstance(wanted, tuple):
+        return np.full(members, wanted)
+    low, high = (math.log(value) for value in wanted)
+    places = np.full(1, 0.5) if members == 1 else random.random(members)
+    return np.exp(low + (high - low) * places)
+
+
+def _draw_dropout(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:
+    """One value for all, or for half of the members none and for the others a draw from the range."""
+    if not isinstance(wanted, tuple):
+        return np.full(members, wanted)
+    drawn = wanted[0] + (wanted[1] - wanted[0]) * random.random(members)
+    return np.where(random.random(members) < 0.5, wanted[0], drawn)
+
+
+def _replace(settings: Settings, section: str, **fields: object) -> Settings:
+    changed = msgspec.structs.replace(getattr(settings, section), **fields)
+    return msgspec.structs.replace(settings, **{section: changed})
+
+
+def _first(value: T | None, otherwise: T) -> T:
+    return otherwise if value is None else value
+
+
+def _known(value: T | None) -> T:
+    assert value is not None, "resolved before"
+    return value
+

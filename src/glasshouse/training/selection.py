@@ -1,0 +1,111 @@
+"""Which snapshots predict: a greedy choice by a proper score, made again after every epoch.
+
+The pool is what the ensemble has, the members as they are now, and each at its best. A snapshot may be taken more
+than once, which gives it more weight; the choice never gets worse on the validation rows, because it is only taken
+over if it is better than the one before.
+
+Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Score = Callable[[Tensor], Tensor]  # (entries, rows) of quality to (entries,) losses
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One member as it was after one epoch.
+
+    `quality` is all that selection needs of its validation predictions: the predicted value, or the probability of
+    the true class; both average over members as the predictions themselves do.
+    """
+
+    member: int
+    epoch: int
+    depth: int
+    loss: float
+    tensors: dict[str, Tensor]
+    quality: Tensor  # (rows,)
+
+
+def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
+    """Adds whatever improves the mean most, until nothing does.
+
+    Args:
+        pool: (entries, rows) of quality.
+        score: lower is better.
+        most: entries at most, repeats counted.
+
+    Returns:
+        The places in the pool in the order of choice, and the loss of their mean.
+
+    Example:
+        >>> target = torch.tensor([0.0, 0.0])
+        >>> score = lambda p: (p - target).square().mean(-1)
+        >>> greedy(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [3.0, 3.0]]), score, most=4)
+        ([0, 1], 0.0)
+    """
+    total = torch.zeros_like(pool[0])
+    chosen: list[int] = []
+    best = float("inf")
+    for size in range(1, most + 1):
+        losses = score((total + pool) / size)
+        place = int(losses.argmin())
+        if not float(losses[place]) < best:
+            break
+        best = float(losses[place])
+        chosen.append(place)
+        total = total + pool[place]
+    return chosen, best
+
+
+class Selector:
+    """Keeps every member's best snapshot and the ensemble chosen so far.
+
+    Args:
+        score: of qualities, lower is better.
+        most: snapshots in the ensemble at most.
+        selection: "greedy"; "best" keeps the single best member; "all" takes every member at its best.
+    """
+
+    def __init__(self, score: Score, most: int, selection: Literal["greedy", "best", "all"]) -> None:
+        self.score, self.most, self.selection = score, most, selection
+        self.best: dict[int, Snapshot] = {}
+        self.ensemble: list[Snapshot] = []
+        self.loss = float("inf")
+
+    def update(self, latest: Sequence[Snapshot]) -> list[bool]:
+        """Takes the members as they are after an epoch, and chooses again.
+
+        Args:
+            latest: one snapshot a running member.
+
+        Returns:
+            For each, whether it is the member's best so far.
+        """
+        improved = [not (s.member in self.best) or s.loss < self.best[s.member].loss for s in latest]
+        self.best |= {s.member: s for s, better in zip(latest, improved, strict=True) if better}
+        stale = [s for s, better in zip(latest, improved, strict=True) if not better]
+        self._choose([*self.ensemble, *self.best.values(), *stale])
+        return improved
+
+    @property
+    def single(self) -> Snapshot:
+        """The best single member at its best epoch."""
+        return min(self.best.values(), key=lambda s: s.loss)
+
+    def _choose(self, pool: list[Snapshot]) -> None:
+        if self.selection == "greedy":
+            places, loss = greedy(torch.stack([s.quality for s in pool]), self.score, self.most)
+            if loss < self.loss:
+                self.ensemble, self.loss = [pool[place] for place in places], loss
+            return
+        self.ensemble = [self.single] if self.selection == "best" else list(self.best.values())
+        self.loss = float(self.score(torch.stack([s.quality for s in self.ensemble]).mean(0, keepdim=True))[0])

@@ -1,0 +1,81 @@
+"""What goes on inside the layers: activations over a probe batch, gradients and updates of the last step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from glasshouse.core.records import LayerStatistics
+from glasshouse.network.activations import BOUNDS, ZERO_WHEN_DEAD
+from glasshouse.network.layers import PackLinear
+from glasshouse.network.pack import Pack
+from glasshouse.training.optimiser import PackOptimiser
+
+
+@contextmanager
+def listening(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Collects the outputs of some modules while inside; the hooks are gone afterwards, also after an error."""
+    heard: dict[str, Tensor] = {}
+
+    def listen(name: str) -> object:
+        return modules[name].register_forward_hook(lambda _module, _inputs, output: heard.update({name: output}))
+
+    handles = [listen(name) for name in modules]
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def layer_statistics(
+    pack: Pack, optimiser: PackOptimiser, prepared: Tensor, categories: Tensor | None, members: tuple[int, ...]
+) -> tuple[LayerStatistics, ...]:
+    """The state of every hidden layer and of the head.
+
+    Args:
+        pack: in evaluation mode.
+        optimiser: just after a step, so that gradients and directions are those of it.
+        prepared: (rows, features) of the probe rows.
+        categories: (rows, columns) of the same.
+        members: the names of the members in the pack's order.
+    """
+    blocks = {f"layers.{place}": block for place, block in enumerate(pack.layers)}
+    with listening({name: block.activation for name, block in blocks.items()}) as heard:  # type: ignore[misc]
+        outputs = pack(prepared, categories)
+    updates = {id(p): d for p, d in zip(optimiser.parameters, optimiser.directions, strict=True)}
+    found = [
+        _describe(name, heard[name], block.linear, updates, pack.spec.activation, members)  # type: ignore[arg-type]
+        for name, block in blocks.items()
+    ]
+    return (*found, _describe("head", outputs, pack.head, updates, "linear", members))
+
+
+def _describe(
+    name: str, activations: Tensor, linear: PackLinear, updates: dict[int, Tensor], activation: str, members: tuple[int, ...]
+) -> LayerStatistics:
+    count = activations.shape[0]
+    none = torch.zeros(count)
+    dead = (activations == 0).all(1).float().mean(1) if activation in ZERO_WHEN_DEAD else none
+    saturated = none
+    if activation in BOUNDS:
+        low, high = BOUNDS[activation]
+        margin = 0.01 * (high - low)
+        saturated = ((activations < low + margin) | (activations > high - margin)).float().mean((1, 2))
+    weight = linear.weight
+    gradient = weight.grad.flatten(1).norm(dim=1) if weight.grad is not None else none
+    ratio = updates[id(weight)].flatten(1).norm(dim=1) / weight.flatten(1).norm(dim=1).clamp_min(1e-12)
+    values = (activations.mean((1, 2)), activations.std((1, 2)), dead, saturated, gradient, ratio)
+    mean, spread, dead_, saturated_, gradient_, ratio_ = (_plain(value) for value in values)
+    return LayerStatistics(
+        layer=name, members=members[:count], mean=mean, spread=spread, dead=dead_, saturated=saturated_,
+        gradient_norm=gradient_, update_ratio=ratio_,
+    )  # fmt: skip
+
+
+def _plain(values: Tensor) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values.tolist())
