@@ -151,8 +151,8 @@ def _personal(frame: Frame, schema: Schema) -> Iterator[Finding]:
                 column=name,
                 message=f'"{name}" looks like {attribute}',
                 advice=(
-                    f"check whether the model treats these groups alike: glasshouse fairness MODEL "
-                    f"SOURCE --sensitive {quoted(name)}"
+                    f"check whether the model treats these groups alike: "
+                    f"glasshouse evaluate MODEL SOURCE --by {quoted(name)}"
                 ),
             )
         kind = _personal_kind(frame.table[name])

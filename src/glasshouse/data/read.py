@@ -82,6 +82,8 @@ def _bytes(path: Path) -> bytes:
                 f"{path} is a folder", where="SOURCE", expected="a file that holds a table", fix=_file_in(path)
             )
         return path.read_bytes()
+    except DataError:  # ours, and a ValueError too
+        raise
     except FileNotFoundError as error:
         raise _not_there(path) from error
     except (OSError, ValueError) as error:

@@ -84,8 +84,8 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
 
     Example:
         >>> from glasshouse.data.read import read
-        >>> schema = infer_schema(read({"area": [50.5, 80.0, 95.5], "kind": ["a", "b", "a"], "price": [1.5, 2.5,
-        3.5]}), "price")
+        >>> frame = read({"area": [50.5, 80.0, 95.5], "kind": ["a", "b", "a"], "price": [1.5, 2.5, 3.5]})
+        >>> schema = infer_schema(frame, "price")
         >>> [(column.name, column.kind) for column in schema.used], schema.target.task
         ([('area', 'number'), ('kind', 'category')], 'regression')
     """

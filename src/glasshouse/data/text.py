@@ -40,14 +40,15 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
     """
     notes: Notes = []
     body, encoding = _decode(name, data, settings.encoding, notes)
-    if not body[:4096].strip() and not body.strip():
+    sample = _sample(body)
+    rows = [] if not body[:4096].strip() and not body.strip() else split_rows_of(sample, ",")
+    if not rows:
         raise DataError(
             f"{name} is empty",
             where=name,
             expected="a table with a line of column names and rows below it",
             fix="check that the file was written completely",
         )
-    sample = _sample(body)
     separator = _separator(settings.separator, sample)
     if separator == WHITESPACE:
         body = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", body))
@@ -197,16 +198,17 @@ def _read_fast(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | N
 def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
     text = body.decode("utf-8", errors="replace")
     try:
-        rows, lines = _csv_rows(text, separator, quotes=True)
+        rows, lines = _csv_rows(text, separator)
     except csv.Error as error:
-        rows, lines = _csv_rows(text, separator, quotes=False)
-        if len({len(row) for row in rows}) > 1:
+        cells = [line.split(separator) for line in text.splitlines() if line.strip()]
+        if len({len(row) for row in cells}) > 1:
             raise DataError(
-                f"{name} has a quotation mark that is never closed",
+                f"the quotation marks of {name} do not add up: {error}",
                 where=name,
                 expected='"..." around a whole cell',
                 fix="close the quotation, or write it twice inside a quoted cell",
             ) from error
+        rows, lines = cells, list(range(1, len(cells) + 1))
         notes.append("quotation marks are read as ordinary characters")
     width = len(rows[0])
     for row, line in zip(rows, lines, strict=True):
@@ -221,15 +223,10 @@ def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.Dat
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _csv_rows(text: str, separator: str, *, quotes: bool) -> tuple[Rows, list[int]]:
+def _csv_rows(text: str, separator: str) -> tuple[Rows, list[int]]:
     """The rows that are not blank, and the line on which each ends."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=separator,
-        skipinitialspace=separator != "\t",
-        strict=True,
-        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-    )
+    spaced = separator != "\t"
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=spaced, strict=True)
     rows, lines = [], []
     for row in reader:
         if row:
