@@ -25,7 +25,10 @@ class Outline(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.tags, self.headings, self.ids, self.problems, self.links = [], [], [], [], []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[int] = []
+        self.ids: list[str | None] = []
+        self.problems: list[str] = []
         self.open: list[str] = []
         self.words = ""
 

@@ -10,6 +10,7 @@ from glasshouse.evaluation.calibration import FEWEST_ROWS
 from glasshouse.report import charts, words
 from glasshouse.report.markup import Html, element, join, paragraph, script_json, table, text
 
+_MANY_CLASSES = 12  # of a confusion matrix; more are set smaller
 _FEW_ROWS = 200  # test rows; below, the report says that the intervals are wide
 
 
@@ -123,9 +124,11 @@ def _confusion(metrics: Metrics) -> Html:
         for place, number in enumerate(row):
             share = round(100 * number / total)
             kind = "right" if place == index else "wrong"
-            cells.append(Html(f'<span class="cell {kind}" style="--share:{share}%">{number:,}</span>'))
+            shown = f"{number:,}" if number else "·"  # a table of zeros hides the numbers that matter
+            cells.append(Html(f'<span class="cell {kind}" style="--share:{share}%">{shown}</span>'))
         rows.append(cells)
-    headings = ["Truth ↓  answer →", *classes]
+    many = len(classes) > _MANY_CLASSES
+    headings = ["Truth ↓" if many else "Truth ↓ answer →", *classes]
     body = table(
         "Confusion matrix: test rows by true class and by the network’s answer",
         headings,
@@ -133,9 +136,9 @@ def _confusion(metrics: Metrics) -> Html:
         numeric=range(1, len(headings)),
     )
     return Html(
-        f'<div class="confusion"><h3>What it takes for what</h3>{body}'
-        f'<p class="reading"><b>How to read it.</b> Each line holds the rows of one true class; the framed diagonal '
-        f"holds the right answers. {text(sentence)}</p></div>"
+        f'<div class="confusion{" many" if many else ""}"><h3>What it takes for what</h3>{body}'
+        f'<p class="reading"><b>How to read it.</b> Each line holds the rows of one true class, each column '
+        f"one answer; the framed diagonal holds the right answers. {text(sentence)}</p></div>"
     )
 
 
