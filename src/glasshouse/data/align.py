@@ -12,7 +12,7 @@ from glasshouse.core.files import sha256
 from glasshouse.core.records import SourceRecord
 from glasshouse.data.frame import Frame
 from glasshouse.data.schema import Column, Schema
-from glasshouse.data.values import Reading, is_flat, is_text, parse_labels, parse_numbers, parse_times, text
+from glasshouse.data.values import Reading, is_flat, is_number, is_text, parse_labels, parse_numbers, parse_times, text
 
 
 def align(frame: Frame, schema: Schema, *, need_target: bool = False) -> Frame:
@@ -100,7 +100,7 @@ def _stack(first: pl.Series, second: pl.Series, reading: Reading) -> pl.Series:
 
 
 def _as_text(series: pl.Series, reading: Reading) -> pl.Series:
-    if is_text(series) or not series.dtype.is_numeric():
+    if is_text(series) or not is_number(series):
         return series.cast(pl.String)
     labels = parse_labels(series, Reading(width=reading.width))
     return labels.str.replace(".", reading.decimal, literal=True)
@@ -137,7 +137,7 @@ def _check_nature(frame: Frame, column: Column) -> None:
     wanted = {"number": "numbers", "datetime": "dates or times"}.get(column.kind)
     if wanted is None:
         return
-    if column.kind == "number" and (series.dtype.is_numeric() or series.dtype == pl.Boolean):
+    if column.kind == "number" and is_number(series):
         return
     filled = text(series, column.reading).drop_nulls()
     if not len(filled):

@@ -17,6 +17,8 @@ from glasshouse.data.values import (
     Reading,
     date_format,
     is_flat,
+    is_number,
+    is_point_in_time,
     is_text,
     parse_labels,
     parse_numbers,
@@ -26,6 +28,7 @@ from glasshouse.data.values import (
 )
 
 ENOUGH = 0.95  # of the values must read as numbers (or times) for the column to be one
+MOST = 0.5  # is enough where the others are one or two words
 FEW_ROWS = 20  # below this nothing is called an identifier by its values
 RUNNING_ROWS = 100  # from here a running number is an identifier whatever its name
 _ID_NAME = re.compile(
@@ -54,7 +57,7 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
         return _column(series, labels, "constant", reading, reason="it has no values")
     if distinct == 1 and len(filled) == len(series):
         return _column(series, labels, "constant", reading, reason=f'every row says "{filled[0]}"')
-    if series.dtype.is_temporal():
+    if is_point_in_time(series):
         return _column(series, labels, "datetime", reading)
     if _is_yesno(filled, distinct):
         return _yesno(series, labels, reading)
@@ -73,7 +76,7 @@ def number_reading(series: pl.Series, settings: ReadSettings, filled: pl.Series 
     `filled` is the column's non-missing text, where it is at hand.
     """
     plain = Reading(missing=settings.missing)
-    if series.dtype.is_numeric():
+    if is_number(series) and series.dtype != pl.Boolean:
         return plain
     if not is_text(series):
         return None
@@ -82,13 +85,19 @@ def number_reading(series: pl.Series, settings: ReadSettings, filled: pl.Series 
         return None
     if settings.decimal != "," and np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all():
         return plain
-    if _mean(cells.str.contains(r"\d")) < ENOUGH:
+    if _mean(cells.str.contains(r"\d")) < MOST:
         return None
     shares = [
         (float(np.isfinite(parse_numbers(cells, reading)).mean()), reading) for reading in _candidates(cells, settings)
     ]
     share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
-    return best if share >= ENOUGH else None
+    return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(cells, best)) else None
+
+
+def _only_a_word_or_two(cells: pl.Series, reading: Reading) -> bool:
+    """Whether many different numbers are broken by one or two words alone, such as "not measured"."""
+    unread = np.isnan(parse_numbers(cells, reading))
+    return cells.filter(pl.Series(unread)).n_unique() <= 2 and cells.n_unique() > 20
 
 
 def integer_valued(values: Floats) -> bool:

@@ -51,8 +51,14 @@ def from_memory(source: object, settings: ReadSettings) -> Frame:
 
 def content_hash(table: pl.DataFrame) -> str:
     """A hash of names and values, whatever the types that hold them."""
-    flat = [pl.col(name) if is_flat(table[name]) else pl.lit("").alias(name) for name in table.columns]
-    return sha256(table.select(flat).write_csv().encode())
+    return sha256(table.select(_hashable(column) for column in table.iter_columns()).write_csv().encode())
+
+
+def _hashable(column: pl.Series) -> pl.Series:
+    """What CSV can hold: a list's content is not looked at, since nobody uses it."""
+    if not is_flat(column):
+        return column.is_null()
+    return column.cast(pl.Int64) if column.dtype == pl.Duration else column
 
 
 def _to_polars(source: object) -> pl.DataFrame:
@@ -134,6 +140,16 @@ def _from_other(source: object) -> pl.DataFrame:
     """Any other data frame, through narwhals; pandas columns are taken one by one, so that pyarrow is not needed."""
     import narwhals as nw
 
+    # Asked before narwhals is: it would refuse two columns of one name in its own words.
+    names = [str(name) for name in getattr(source, "columns", ()) if isinstance(name, (str, int))]
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise DataError(
+            f'two columns are called "{doubles[0]}"',
+            where="the columns of the table",
+            expected=one_of(dict.fromkeys(names)),
+            fix=f'call one of them "{doubles[0]}_2"',
+        )
     try:
         frame = nw.from_native(source, eager_only=True)  # type: ignore[call-overload]
     except TypeError as error:
@@ -143,15 +159,6 @@ def _from_other(source: object) -> pl.DataFrame:
             expected=ACCEPTED,
             fix="make a data frame of it",
         ) from error
-    names = [str(name) for name in frame.columns]
-    doubles = sorted({name for name in names if names.count(name) > 1})
-    if doubles:
-        raise DataError(
-            f'two columns are called "{doubles[0]}"',
-            where="the columns of the table",
-            expected=one_of(dict.fromkeys(names)),
-            fix=f'call one of them "{doubles[0]}_2"',
-        )
     return _from_columns({str(name): _plain(frame[name]) for name in frame.columns})
 
 
@@ -160,5 +167,5 @@ def _plain(column: Any) -> Any:
     if column.dtype.is_numeric() and not column.is_null().any():
         return column.to_numpy()
     if str(column.dtype).startswith("Datetime") or str(column.dtype) == "Date":
-        return pl.Series(column.to_list())
+        return pl.Series([None if _is_empty(cell) else cell for cell in column.to_list()])
     return column.to_list()

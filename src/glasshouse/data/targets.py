@@ -12,7 +12,7 @@ from glasshouse.core.settings import Kind
 from glasshouse.data.frame import Frame
 from glasshouse.data.kinds import integer_valued, label_reading, number_reading
 from glasshouse.data.schema import TargetSchema, quoted
-from glasshouse.data.values import Floats, Reading, is_flat, parse_labels, parse_numbers
+from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, parse_labels, parse_numbers
 
 MOST_INTEGER_CLASSES = 10  # whole numbers with more distinct values are a quantity
 MOST_CLASSES = 1000
@@ -37,7 +37,7 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
             expected="number or category",
             fix=f"--set columns.{name}=category",
         )
-    if not is_flat(series) or series.dtype.is_temporal():
+    if not is_flat(series) or is_point_in_time(series):
         raise DataError(
             f'target "{name}" holds {series.dtype} values',
             where="--target",

@@ -83,6 +83,16 @@ def is_text(series: pl.Series) -> bool:
     return series.dtype in (pl.String, pl.Categorical, pl.Enum) or isinstance(series.dtype, pl.Enum)
 
 
+def is_number(series: pl.Series) -> bool:
+    """Whether the cells are numbers of some kind; a duration is its seconds."""
+    return series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null, pl.Duration)
+
+
+def is_point_in_time(series: pl.Series) -> bool:
+    """Whether the cells are dates, times or both."""
+    return series.dtype.is_temporal() and series.dtype != pl.Duration
+
+
 def is_flat(series: pl.Series) -> bool:
     """Whether a cell holds one value, not a list or a record."""
     return not (series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary))
@@ -102,8 +112,8 @@ def parse_numbers(series: pl.Series, reading: Reading) -> Floats:
     """
     if is_text(series):
         values = _numbers_from_text(series.cast(pl.String), reading)
-    elif series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null):
-        values = series.cast(pl.Float64).to_numpy()
+    elif is_number(series):
+        values = _floats(series)
     else:
         values = np.full(len(series), np.nan)
     result = np.where(np.isfinite(values), values, np.nan)
@@ -120,14 +130,14 @@ def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
         return _number_labels(_numbers_from_text(plain, reading), reading).fill_null(plain)
     if series.dtype == pl.Boolean:
         return series.cast(pl.String)
-    if series.dtype.is_numeric():
-        return text(_number_labels(series.cast(pl.Float64).to_numpy(), reading), Reading(missing=reading.missing))
+    if is_number(series):
+        return text(_number_labels(_floats(series), reading), Reading(missing=reading.missing))
     return text(series, reading)
 
 
 def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
     """Points in time without a zone (UTC where one was given), null where missing or unreadable."""
-    if series.dtype.is_temporal():
+    if is_point_in_time(series):
         return _naive(series)
     if not is_text(series):
         return pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
@@ -205,11 +215,15 @@ def _plausible(times: pl.Series) -> pl.Series:
 def _naive(series: pl.Series) -> pl.Series:
     if series.dtype == pl.Time:
         return (series.cast(pl.Int64) // 1000).cast(TIME_UNIT)
-    if isinstance(series.dtype, pl.Duration) or series.dtype == pl.Duration:
-        return series.cast(pl.Duration("us")).cast(pl.Int64).cast(TIME_UNIT)
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return series.cast(TIME_UNIT)
+
+
+def _floats(series: pl.Series) -> Floats:
+    if series.dtype == pl.Duration:
+        series = series.cast(pl.Duration("us")).cast(pl.Int64) / 1_000_000
+    return np.asarray(series.cast(pl.Float64).to_numpy(), dtype=np.float64)
 
 
 def _numbers_from_text(series: pl.Series, reading: Reading) -> Floats:
@@ -242,7 +256,7 @@ def _escape(sign: str) -> str:
 
 
 def _number_labels(values: Floats, reading: Reading) -> pl.Series:
-    floats = pl.Series(values).fill_nan(None)
+    floats = pl.Series(np.where(np.isfinite(values), values, np.nan)).fill_nan(None)
     whole = (floats == floats.round()) & (floats.abs() < 2**53)
     whole_text = floats.set(~whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
     if reading.width:
