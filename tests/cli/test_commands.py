@@ -13,6 +13,7 @@ import pytest
 
 from glasshouse.cli.doctor import missing_packages
 from glasshouse.cli.main import main
+from glasshouse.core.records import Coverage, Score
 
 TABLE = pl.DataFrame({"prediction": ["a", "b"], "probability_a": [0.9, 0.2]})
 
@@ -95,12 +96,14 @@ def test_check_says_when_nothing_was_found(runs: Any, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(("now", "verdict"), [("abc", "everything matches"), ("xyz", "1 of 2 match")])
 def test_reproduce_says_what_matches(runs: Any, capsys: pytest.CaptureFixture[str], now: str, verdict: str) -> None:
     rows = [
-        SimpleNamespace(what="data", was="1", now="1", matches=True),
+        SimpleNamespace(what="data", was="f" * 64, now="f" * 64, matches=True),
         SimpleNamespace(what="weights", was="abc", now=now, matches=now == "abc"),
     ]
     runs.answers["reproduce"] = SimpleNamespace(rows=rows)
     assert main(["reproduce", "runs/a"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == verdict
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == verdict
+    assert any(line.split() == ["same", "data", "ffffffffffff…", "ffffffffffff…"] for line in lines)
 
 
 def test_report_says_where_the_page_is(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,3 +129,45 @@ def test_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch: pytest.Monk
         "required": {"packages": ["no-such-base"], "fix": "pip install glasshouse"},
         "serve": {"packages": ["no-such-extra"], "fix": "pip install 'glasshouse[serve]'"},
     }
+
+
+def score(value: float) -> Score:
+    return Score(value=value, low=value - 0.1, high=value + 0.1)
+
+
+def test_evaluate_shows_scores_coverage_and_parts(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = {"rmse": score(2.0), "r2": score(0.5)}
+    runs.answers["evaluate"] = SimpleNamespace(
+        target="price [kEUR]", task="regression", metric="rmse", rows=1200, scores=scores,
+        coverage=(Coverage(confidence=0.9, covered=0.915, low=0.88, high=0.94, size=3.0),),
+        slices=(
+            SimpleNamespace(column="sex", value="[male]", rows=900, small=False, scores=scores),
+            SimpleNamespace(column="sex", value="female", rows=9, small=True, scores=scores),
+        ),
+    )  # fmt: skip
+    assert main(["evaluate", "runs/a", "x.csv", "--by", "sex"]) == 0
+    assert runs.calls == [("evaluate", (Path("runs/a"), "x.csv"), {"by": "sex"})]
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "price [kEUR]: scores on 1,200 rows (95 % interval)"
+    assert "all rows   2.000 (1.900 – 2.100)   0.500 (0.400 – 0.600)" in lines
+    assert "90 % intervals held the truth in 91.5 % of the rows (88.0 – 94.0 %)" in lines
+    assert "by sex" in lines
+    assert any(line.startswith("[male], 900 rows ") for line in lines)
+    assert any(line.startswith("female, 9 rows (few) ") for line in lines)
+
+
+def test_compare_shows_the_best_first_and_what_differs(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (
+        SimpleNamespace(name="runs/b", scores={"accuracy": score(0.9)}),
+        SimpleNamespace(name="runs/a", scores={"accuracy": score(0.8)}),
+    )
+    difference = SimpleNamespace(setting="network.hidden", values=("[64,32]", "[5]"))
+    runs.answers["compare"] = SimpleNamespace(
+        metric="accuracy", rows=rows, best=0, differences=(difference,), notes=("other test rows",)
+    )
+    assert main(["compare", "runs/a", "runs/b"]) == 0
+    assert runs.calls == [("compare", ([Path("runs/a"), Path("runs/b")],), {})]
+    out = capsys.readouterr().out
+    assert out.index("0.900 (0.800 – 1.000)") < out.index("0.800 (0.700 – 0.900)")
+    assert "note: other test rows" in out
+    assert out.splitlines()[-1].split() == ["network.hidden", "[64,32]", "[5]"]

@@ -31,18 +31,20 @@ def compare(
     if as_json:
         console.show_json(comparison)
         return
+    from rich.markup import escape
+
     from glasshouse.cli.tables import scores_by_row
 
     screen = console.output()
     rows = [(row.name, row.scores) for row in comparison.rows]
-    screen.print(scores_by_row(rows, comparison.metric, screen.width, emphasis=comparison.best))
+    screen.print(scores_by_row(rows, comparison.metric, screen.width, emphasis=rows[comparison.best][0]))
     for note in comparison.notes:
         screen.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
     if comparison.differences:
         screen.print()
         table = console.plain_table()
-        for title in ("set differently", *(row.name for row in comparison.rows)):
+        for title in ("set differently", *(escape(row.name) for row in comparison.rows)):
             table.add_column(title, overflow="fold")
         for difference in comparison.differences:
-            table.add_row(difference.setting, *difference.values)
+            table.add_row(escape(difference.setting), *(escape(value) for value in difference.values))
         screen.print(table)

@@ -39,6 +39,10 @@ def _show(result: Evaluation) -> None:
     screen = output()
     screen.print(f"{result.target}: scores on {result.rows:,} rows (95 % interval)", style="bold", markup=False)
     screen.print(scores_by_row([("all rows", result.scores)], result.metric, screen.width))
+    what = "intervals" if result.task == "regression" else "label sets"
+    for held in result.coverage:
+        measured = f"{100 * held.covered:.1f} % of the rows ({100 * held.low:.1f} – {100 * held.high:.1f} %)"
+        screen.print(f"{100 * held.confidence:.0f} % {what} held the truth in {measured}", style="dim")
     if result.slices:
         screen.print()
         # A small part is marked: its interval says more than its score.

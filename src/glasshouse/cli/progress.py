@@ -83,9 +83,8 @@ def _ending(event: Finished) -> str:
     networks = len(set(event.ensemble_members))
     chosen = "1 network" if networks == 1 else f"{networks} networks"
     why = _ENDINGS.get(event.reason)
-    text = (
-        f"{event.epochs} epochs in {clock(event.seconds)}, {chosen} chosen, validation loss {event.ensemble_loss:.4f}"
-    )
+    epochs = "1 epoch" if event.epochs == 1 else f"{event.epochs} epochs"
+    text = f"{epochs} in {clock(event.seconds)}, {chosen} chosen, validation loss {event.ensemble_loss:.4f}"
     return f"{text} ({why})" if why else text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from glasshouse.cli.options import Json, RunFolder
 
 
@@ -28,7 +30,7 @@ def reproduce(run: RunFolder, as_json: Json = False) -> None:
         table.add_column(title, overflow="fold")
     for row in result.rows:
         mark = "[green]same[/]" if row.matches else "[bold red]differs[/]"
-        table.add_row(mark, escape(str(row.what)), escape(str(row.was)), escape(str(row.now)))
+        table.add_row(mark, escape(row.what), escape(_short(row.was)), escape(_short(row.now)))
     screen.print()
     screen.print(table)
     same = sum(row.matches for row in result.rows)
@@ -36,3 +38,8 @@ def reproduce(run: RunFolder, as_json: Json = False) -> None:
     everything = same == len(result.rows)
     verdict = "everything matches" if everything else f"{same} of {len(result.rows)} match"
     screen.print(verdict, style="bold green" if everything else "bold red")
+
+
+def _short(text: str) -> str:
+    """The beginning of a hash is enough to see that it differs; anything else is shown whole."""
+    return f"{text[:12]}…" if re.fullmatch("[0-9a-f]{64}", text) else text

@@ -57,6 +57,8 @@ def score_table(metrics: Metrics, width: int) -> Table:
         metrics: of the run.
         width: of the screen, in characters; the leading score always has a place, others where there is room.
     """
+    from rich.markup import escape
+
     methods: list[tuple[str, Scores]] = [
         ("naive baseline", metrics.baseline),
         ("linear model", metrics.linear),
@@ -66,7 +68,7 @@ def score_table(metrics: Metrics, width: int) -> Table:
     table = scores_by_row(
         [(name, scores) for name, scores in methods if scores], metrics.metric, width, emphasis=methods[-1][0]
     )
-    table.title = f"{metrics.target}: scores on {metrics.rows.test:,} rows it has never seen (95 % interval)"
+    table.title = f"{escape(metrics.target)}: scores on {metrics.rows.test:,} rows it has never seen (95 % interval)"
     table.title_justify, table.title_style = "left", "bold"
     return table
 
@@ -82,6 +84,8 @@ def scores_by_row(
         width: of the screen, in characters.
         emphasis: the name of the row that is shown in bold.
     """
+    from rich.markup import escape
+
     lines = list(rows)
     names = dict.fromkeys(name for _, scores in lines for name in scores)
     ordered = sorted(names, key=lambda name: name != first)
@@ -92,5 +96,5 @@ def scores_by_row(
         table.add_column(score_title(name), justify="right", no_wrap=True)
     for label, scores in lines:
         cells = [format_score(scores[name]) if name in scores else "–" for name in ordered[:fitting]]
-        table.add_row(label, *cells, style="bold" if label == emphasis else None)
+        table.add_row(escape(label), *cells, style="bold" if label == emphasis else None)
     return table
