@@ -14,6 +14,9 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# pytest keeps the name of the running test in the environment, and polars its allocator's settings from its import on.
+NOT_OURS = frozenset({"PYTEST_CURRENT_TEST", "_RJEM_MALLOC_CONF"})
+
 # A slow machine is not a defect, so no deadline; few examples, since there are many properties.
 settings.register_profile("glasshouse", deadline=None, max_examples=40)
 settings.load_profile("glasshouse")
@@ -34,10 +37,7 @@ def shared_data() -> Path:
 
 def process_state() -> dict[str, Any]:
     """What a test may change only for its own time."""
-    # pytest itself keeps the name of the running test in the environment.
-    state: dict[str, Any] = {
-        f"environment {name}": value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"
-    }
+    state: dict[str, Any] = {f"environment {name}": value for name, value in os.environ.items() if name not in NOT_OURS}
     state["working directory"] = str(Path.cwd())
     torch = sys.modules.get("torch")
     if torch is not None:

@@ -23,9 +23,9 @@ from glasshouse.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from glasshouse.data import read
+    from glasshouse.data.read import read
     from glasshouse.model import load
-    from glasshouse.runs import train
+    from glasshouse.runs.train import train
 
 __version__ = "0.1.0"
 
