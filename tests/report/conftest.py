@@ -73,7 +73,7 @@ def history(epochs: int = 40, loss: float = 0.7, floor: float = 0.08):
     return tuple(events)
 
 
-def manifest(name: str, table: pl.DataFrame, findings=()) -> Manifest:
+def manifest(name: str, target: str, table: pl.DataFrame, findings=()) -> Manifest:
     columns = tuple(
         {
             "name": column, "kind": "number" if table[column].dtype.is_numeric() else "category", "used": i != 3,
@@ -82,6 +82,7 @@ def manifest(name: str, table: pl.DataFrame, findings=()) -> Manifest:
         }
         for i, column in enumerate(table.columns)
     )  # fmt: skip
+    columns += ({"name": target, "task": "regression", "classes": (), "missing": 0},)  # as a run writes it
     return Manifest(
         glasshouse="0.1.0", created="2026-11-20T21:30:11+00:00",
         command=f"glasshouse train {name} --target x --effort quick --seed 0",
@@ -127,7 +128,7 @@ def classification(classes: int = 2):
         {"check": "imbalance", "severity": "warning", "message": "63 % of rows are benign.", "advice": ""},
     )  # fmt: skip
     settings = Settings(source="example:breast-cancer", target=metrics.target, run=RunSettings(effort="quick"))
-    return settings, manifest("breast-cancer", table, findings), metrics, history()
+    return settings, manifest("breast-cancer", metrics.target, table, findings), metrics, history()
 
 
 def regression():
@@ -160,7 +161,7 @@ def regression():
     )  # fmt: skip
     split = SplitSettings(time="visit", group="patient")
     settings = Settings(source="diabetes.csv", target="progression", split=split, run=RunSettings(seconds=60.0))
-    return settings, manifest("diabetes.csv", table), metrics, history(loss=9.0, floor=0.4)
+    return settings, manifest("diabetes.csv", "progression", table), metrics, history(loss=9.0, floor=0.4)
 
 
 @pytest.fixture(scope="session")

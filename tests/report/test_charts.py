@@ -66,6 +66,13 @@ def test_long_runs_are_thinned_and_keep_their_last_epoch(binary_run):
     assert ensemble["x"][-1] == 1001
 
 
+def test_one_epoch_is_still_seen(binary_run):
+    first = next(event for event in binary_run[3] if isinstance(event, EpochEnd))
+    figure = charts.curves_chart([first], frozenset({1}), 1).figure
+    assert {trace["mode"] for trace in figure["data"]} == {"lines+markers"}
+    assert figure["layout"]["xaxis"]["dtick"] == 1
+
+
 def test_a_diverged_member_leaves_a_gap(binary_run):
     epochs = [event for event in binary_run[3] if isinstance(event, EpochEnd)][:2]
     worse = msgspec.structs.replace(epochs[1], validation_loss=(float("nan"), *epochs[1].validation_loss[1:]))

@@ -125,7 +125,7 @@ def hostile(run):
         diagnostics=msgspec.structs.replace(metrics.diagnostics, mistakes=mistakes),
     )  # fmt: skip
     finding = {"check": EVIL, "severity": EVIL, "column": EVIL, "message": EVIL, "advice": EVIL}
-    column = {"name": EVIL, "kind": EVIL, "used": False, "reason": EVIL, "examples": [EVIL]}
+    column = {"name": f"column {EVIL}", "kind": EVIL, "used": False, "reason": EVIL, "examples": [EVIL]}
     manifest = msgspec.structs.replace(
         manifest, columns=(column,), findings=(finding,), command=EVIL, versions={EVIL: EVIL}, machine={EVIL: EVIL},
         source=msgspec.structs.replace(manifest.source, name=EVIL, sha256=EVIL), split_sha256={EVIL: EVIL},
@@ -190,6 +190,12 @@ def test_the_split_says_how_leakage_is_avoided(regression_run, binary_run):
     other = outline(render(*binary_run)).words
     assert "every class is equally frequent" in other
     assert "train again with --group COLUMN" in other
+
+
+def test_the_columns_are_those_beside_the_target(regression_run):
+    found = outline(render(*regression_run))
+    assert "9 of 10\xa0columns beside the target were used" in found.words
+    assert "every value is distinct: an identifier" in found.words
 
 
 def browser() -> str | None:

@@ -89,6 +89,7 @@ def test_headline_of_a_number_says_the_mean_errors(regression_run):
     metrics = regression_run[2]
     said = words.headline(metrics)
     assert f"answer for progression was off by {metrics.ensemble['mae'].value:.1f} on average" in said
+    assert f"linear model is off by {metrics.linear['mae'].value:.1f} on average" in words.how_sure(metrics)
     assert f"would be off by {metrics.baseline['mae'].value:.1f}." in said
     assert "95\xa0% interval" in words.how_sure(metrics)
 
@@ -103,5 +104,6 @@ def test_questions_and_durations():
     assert words.task_words("binary", ("no", "yes")) == "choose between 2 classes: no or yes"
     assert words.task_words("multiclass", tuple("abcdefgh")) == "choose between 8 classes: a, b, c, d, e, f, …"
     assert words.duration(59.94) == "59.9\xa0seconds"
+    assert words.duration(20.0) == "20\xa0seconds"
     assert words.duration(60) == "1\xa0minute"
     assert words.duration(3600) == "1\xa0hour"

@@ -21,6 +21,7 @@ INK, SOFT, RULE, QUIET, ACCENT, TINT = "#24302b", "#55615b", "#dfe3df", "#8d9993
 NIGHT = {INK: "#e7ebe8", SOFT: "#a8b3ad", RULE: "#333c38", QUIET: "#77837d", ACCENT: "#5fcba4", TINT: "#2b5d4b"}
 
 MOST_EPOCHS = 200  # drawn a curve
+_FEW_EPOCHS = 12  # marked one by one
 _LOG_RATIO = 8.0  # a loss that spans more is drawn on a logarithmic axis
 
 
@@ -94,6 +95,7 @@ def scores_chart(metrics: Metrics) -> Chart:
 def curves_chart(epochs: Sequence[EpochEnd], chosen: frozenset[int], best_epoch: int | None) -> Chart:
     """Validation loss of every member and of the ensemble, epoch by epoch."""
     kept = _thin(epochs)
+    few = len(kept) < _FEW_EPOCHS
     others, selected = _member_line(kept, chosen, within=False), _member_line(kept, chosen, within=True)
     ensemble = {
         "type": "scatter",
@@ -105,6 +107,8 @@ def curves_chart(epochs: Sequence[EpochEnd], chosen: frozenset[int], best_epoch:
         "hovertemplate": "the ensemble, epoch %{x}: %{y:.4g}<extra></extra>",
     }
     drawn = [trace for trace in (others, selected) if trace["x"]] + [ensemble]
+    if few:  # a line through one point is nothing
+        drawn = [{**trace, "mode": "lines+markers"} for trace in drawn]
     losses = [loss for trace in drawn for loss in trace["y"] if loss is not None and loss > 0]
     log = bool(losses) and max(losses) / min(losses) > _LOG_RATIO
     ticks = {"type": "log", "tickvals": _log_ticks(min(losses), max(losses))} if log else {}
@@ -120,7 +124,7 @@ def curves_chart(epochs: Sequence[EpochEnd], chosen: frozenset[int], best_epoch:
         alternative=f"{len({m for end in epochs for m in end.members})} networks over {epochs[-1].epoch} epochs; "
         f"{len(chosen)} of them are in the ensemble, whose validation loss fell from {words.figure(first)} "
         f"to {words.figure(last)}.",
-        figure=_figure(drawn, x=_axis("epoch"), y=y, legend=True),
+        figure=_figure(drawn, x=_axis("epoch", **({"dtick": 1} if few else {})), y=y, legend=True),
         height=400,
     )
 
@@ -188,10 +192,11 @@ def scatter_chart(metrics: Metrics) -> Chart:
         if explained is not None and explained > 0
         else ""
     )
+    shown = f"{len(pairs):,} of {metrics.rows.test:,} shown"
     return Chart(
         name="scatter",
         title="Predicted against actual",
-        reading=f"Every dot is a test row ({len(pairs):,} shown). On the dashed line the prediction is exact; "
+        reading=f"Every dot is a test row ({shown}). On the dashed line the prediction is exact; "
         f"above it too high, below it too low.{share}",
         alternative=f"{len(pairs):,} test rows around the diagonal, from {words.figure(low)} to "
         f"{words.figure(high)}.{share}",

@@ -59,9 +59,9 @@ def asked(settings: Settings, manifest: Manifest, metrics: Metrics) -> Html:
     )
 
 
-def data(manifest: Manifest) -> Html:
-    """The columns, what became of each, and what the checks found."""
-    columns = manifest.columns
+def data(manifest: Manifest, target: str) -> Html:
+    """The columns beside the target, what became of each, and what the checks found."""
+    columns = [column for column in manifest.columns if column.get("name") != target]
     used = sum(1 for column in columns if column.get("used", True))
     source = manifest.source
     said = f"{source.name} holds {words.count(source.rows, 'row')} and {words.count(source.columns, 'column')}."

@@ -61,7 +61,7 @@ def render(settings: Settings, manifest: Manifest, metrics: Metrics, history: Se
                             metrics, by_time=settings.split.time is not None, by_group=settings.split.group is not None
                         ),
                         making.asked(settings, manifest, metrics),
-                        making.data(manifest),
+                        making.data(manifest, metrics.target),
                         making.split(settings, metrics),
                         making.learning(history),
                         making.repeat(settings, manifest),

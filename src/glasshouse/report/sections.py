@@ -49,10 +49,8 @@ def quality(metrics: Metrics) -> Html:
 def _scores_table(metrics: Metrics) -> Html:
     names = list(metrics.ensemble)
     every = {key: getattr(metrics, key) for key in words.CONTENDERS}
-    # One number of decimals a column, so that its numbers can be compared at a glance.
-    places = {
-        name: words.decimals(name, *(scores[name] for scores in every.values() if name in scores)) for name in names
-    }
+    # One number of decimals a column, the ensemble's, so that its numbers can be compared at a glance.
+    places = {name: words.decimals(name, metrics.ensemble[name]) for name in names}
     rows = []
     for key, title in words.CONTENDERS.items():
         scores = every[key]
@@ -156,7 +154,10 @@ def _largest_errors(metrics: Metrics) -> Html:
             if regression
             else words.percent(math.exp(-mistake.error))
         )
-        cells = [f"{mistake.row:,}", mistake.actual, mistake.predicted, error]
+        answers = [mistake.actual, mistake.predicted]
+        if regression:
+            answers = [words.grouped(answer) for answer in answers]
+        cells = [f"{mistake.row:,}", *answers, error]
         rows.append([text(cell) for cell in cells + [mistake.values.get(name, "") for name in columns]])
     column = "Error" if regression else "Probability given to the truth"
     say = (

@@ -56,6 +56,19 @@ def figure(value: float, digits: int = 3) -> str:
     return written.replace("-", "−")
 
 
+def grouped(number: str) -> str:
+    """A written number with commas between thousands; anything else as it is.
+
+    Example:
+        >>> grouped("500001"), grouped("-12.5"), grouped("n/a")
+        ('500,001', '−12.5', 'n/a')
+    """
+    try:
+        return f"{float(number):,.10g}".replace("-", "−")
+    except ValueError:  # an old or edited metrics.json
+        return number
+
+
 def percent(fraction: float, places: int = 1) -> str:
     r"""A fraction in hundredths.
 
@@ -85,12 +98,11 @@ def times(fraction: float) -> str:
     return "almost every time" if fraction > 0.5 else "almost never"
 
 
-def decimals(name: str, *found: Score) -> int:
-    """How many decimals scores deserve: two to three digits of the narrowest interval; negative for tens and more."""
-    scale = 100.0 if name == "accuracy" else 1.0
-    widths = [(one.high - one.low) * scale for one in found if one.high > one.low]
+def decimals(name: str, found: Score) -> int:
+    """How many decimals a score deserves: two to three digits of its interval; negative for tens and more."""
+    width = (found.high - found.low) * (100.0 if name == "accuracy" else 1.0)
     most = 2 if name == "accuracy" else 6
-    return min(most, max(-12, 1 - math.floor(math.log10(min(widths) / 2)))) if widths else min(most, 3)
+    return min(most, max(-12, 1 - math.floor(math.log10(width / 2)))) if width > 0 else min(most, 3)
 
 
 def score_text(name: str, found: Score, digits: int | None = None) -> tuple[str, str]:
@@ -127,10 +139,11 @@ def headline(metrics: Metrics) -> str:
     """The one sentence that stands first."""
     seen = f"On {count(metrics.rows.test, 'row')} it had never seen, "
     if metrics.task == "regression":
-        ours, naive = metrics.ensemble["mae"].value, metrics.baseline["mae"].value
+        places = decimals("mae", metrics.ensemble["mae"])
+        off, naive_off = (score_text("mae", one["mae"], places)[0] for one in (metrics.ensemble, metrics.baseline))
         return (
-            f"{seen}the network’s answer for {metrics.target} was off by {figure(ours)} on average; "
-            f"always guessing the average would be off by {figure(naive)}."
+            f"{seen}the network’s answer for {metrics.target} was off by {off} on average; "
+            f"always guessing the average would be off by {naive_off}."
         )
     ours, naive = metrics.ensemble["accuracy"].value, metrics.baseline["accuracy"].value
     return (
@@ -146,7 +159,8 @@ def how_sure(metrics: Metrics) -> str:
     _, reach = score_text(name, ours)
     unit = "" if name == "mae" else " right answers in 100"
     standing = comparison(name, ours, linear)
-    theirs = f"is off by {figure(linear.value)} on average" if name == "mae" else f"is right {times(linear.value)}"
+    linear_off, _ = score_text(name, linear, decimals(name, ours))
+    theirs = f"is off by {linear_off} on average" if name == "mae" else f"is right {times(linear.value)}"
     return (
         f"How sure is that? With other rows of the same kind it would most likely have been {reach}{unit} "
         f"(95{SPACE}% interval). A plain linear model {theirs}: the network is {standing}."
@@ -169,7 +183,8 @@ def duration(seconds: float) -> str:
         ('8.2\xa0seconds', '1\xa0minute 15\xa0seconds', '2\xa0hours 1\xa0minute')
     """
     if seconds < 60:
-        return f"{seconds:.1f}{SPACE}seconds"
+        shown = f"{seconds:.1f}".removesuffix(".0")
+        return f"{shown}{SPACE}second{'' if shown == '1' else 's'}"
     whole = round(seconds)
     if whole < 3600:
         rest = f" {count(whole % 60, 'second')}" if whole % 60 else ""
