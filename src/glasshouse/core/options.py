@@ -22,7 +22,7 @@ def setting_names() -> list[str]:
         >>> "training.epochs" in setting_names()
         True
     """
-    names = []
+    names: list[str] = []
     for section, kind in get_type_hints(Settings).items():
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             names.extend(f"{section}.{name}" for name in kind.__struct_fields__)
@@ -46,10 +46,17 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise SettingsError(f"{word!r} is not KEY=VALUE", where="--set", expected="such as training.epochs=20", fix="--set training.epochs=20")
+            raise SettingsError(
+                f"{word!r} is not KEY=VALUE",
+                where="--set",
+                expected="such as training.epochs=20",
+                fix="--set training.epochs=20",
+            )
         _check_name(name, "--set")
         if name in found:
-            raise SettingsError(f"{name} is set twice", where="--set", expected="each setting once", fix=f"--set {name}={text.strip()}")
+            raise SettingsError(
+                f"{name} is set twice", where="--set", expected="each setting once", fix=f"--set {name}={text.strip()}"
+            )
         found[name] = _value(text.strip())
     return found
 
@@ -88,7 +95,9 @@ def settings_from_toml(text: str, where: str) -> Settings:
     try:
         nested = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{where} is not TOML: {error}", where=where, expected="a run.toml as glasshouse writes it") from error
+        raise SettingsError(
+            f"{where} is not TOML: {error}", where=where, expected="a run.toml as glasshouse writes it"
+        ) from error
     return _convert(nested, where)
 
 
@@ -104,7 +113,9 @@ def settings_to_toml(settings: Settings) -> str:
 
     plain = msgspec.to_builtins(settings)
     nested = {
-        section: {name: value for name, value in content.items() if value is not None} if isinstance(content, dict) else content
+        section: {name: value for name, value in content.items() if value is not None}
+        if isinstance(content, dict)
+        else content
         for section, content in plain.items()
     }
     return tomli_w.dumps(nested)
@@ -122,7 +133,9 @@ def _check_name(name: str, where: str) -> None:
     if name in names or (name.startswith(f"{FREE}.") and name != f"{FREE}."):
         return
     near = nearest(name, names) or next((known for known in names if known.endswith(f".{name}")), "")
-    raise SettingsError(f"unknown setting {name!r}", where=where, expected=one_of(names), fix=f"--set {near}=..." if near else "")
+    raise SettingsError(
+        f"unknown setting {name!r}", where=where, expected=one_of(names), fix=f"--set {near}=..." if near else ""
+    )
 
 
 def _convert(nested: dict[str, Any], where: str) -> Settings:
@@ -141,7 +154,12 @@ def _explained(error: msgspec.ValidationError, nested: dict[str, Any], where: st
     if unknown:
         name = ".".join(part for part in (unknown[2], unknown[1]) if part)
         near = nearest(name, setting_names())
-        return SettingsError(f"unknown setting {name!r}", where=where, expected=one_of(setting_names()), fix=f"--set {near}=..." if near else "")
+        return SettingsError(
+            f"unknown setting {name!r}",
+            where=where,
+            expected=one_of(setting_names()),
+            fix=f"--set {near}=..." if near else "",
+        )
     missing = re.search(r"missing required field `([^`]*)`", message)
     if missing:
         return SettingsError(f"{missing[1]} is not given", where=where, expected=f"a {missing[1]}")
@@ -168,4 +186,8 @@ def _expected(name: str, message: str) -> str:
     if literals:
         return one_of(literals, 20)
     found = re.search(r"Expected `([^`]*)`", message)
-    return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}.get(found[1], found[1]) if found else ""
+    return (
+        {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}.get(found[1], found[1])
+        if found
+        else ""
+    )

@@ -56,5 +56,7 @@ def activation_function(name: str) -> Callable[[Tensor], Tensor]:
     if name not in FUNCTIONS:
         near = nearest(name, FUNCTIONS)
         fix = f"network.activation={near}" if near else ""
-        raise NetworkError(f"no activation is called {name!r}", where="network.activation", expected=one_of(FUNCTIONS, 20), fix=fix)
+        raise NetworkError(
+            f"no activation is called {name!r}", where="network.activation", expected=one_of(FUNCTIONS, 20), fix=fix
+        )
     return FUNCTIONS[name]

@@ -134,7 +134,9 @@ class PackDropout(nn.Module):
 class PackBlock(nn.Module):
     """One hidden layer: linear, normalisation, activation, dropout, and a way around where the widths agree."""
 
-    def __init__(self, members: int, in_features: int, out_features: int, *, activation: str, normalisation: str, skip: bool) -> None:
+    def __init__(
+        self, members: int, in_features: int, out_features: int, *, activation: str, normalisation: str, skip: bool
+    ) -> None:
         super().__init__()
         self.linear = PackLinear(members, in_features, out_features)
         norms: dict[str, type[nn.Module]] = {"layer": PackLayerNorm, "batch": PackBatchNorm}

@@ -83,7 +83,9 @@ class Pack(nn.Module):
         for name in sorted(shapes.keys() | tensors.keys()):
             if name not in tensors or name not in shapes or tuple(tensors[name].shape) != shapes[name]:
                 found = tuple(tensors[name].shape) if name in tensors else "nothing"
-                raise NetworkError(f"tensor {name!r} does not fit: {found}", expected=str(shapes.get(name, "no such tensor")))
+                raise NetworkError(
+                    f"tensor {name!r} does not fit: {found}", expected=str(shapes.get(name, "no such tensor"))
+                )
         self.load_state_dict(dict(tensors))
 
     def keep(self, positions: Tensor) -> dict[nn.Parameter, Tensor]:
@@ -161,7 +163,9 @@ def stack(spec: PackSpec, members: list[tuple[int, dict[str, Tensor]]], shared: 
     return result
 
 
-def initialise(pack: Pack, settings: NetworkSettings, generator: torch.Generator, numbers: np.ndarray | None = None) -> None:
+def initialise(
+    pack: Pack, settings: NetworkSettings, generator: torch.Generator, numbers: np.ndarray | None = None
+) -> None:
     """Draws every member's parameters, each from its own place in one stream.
 
     Args:
@@ -207,7 +211,9 @@ def draw_weights(weight: Tensor, name: str, generator: torch.Generator) -> None:
         "zeros": lambda: nn.init.zeros_(matrix),
     }
     if name not in draws:
-        raise NetworkError(f"no initialisation is called {name!r}", where="network.initialisation", expected=one_of(draws, 20))
+        raise NetworkError(
+            f"no initialisation is called {name!r}", where="network.initialisation", expected=one_of(draws, 20)
+        )
     draws[name]()
 
 

@@ -154,7 +154,9 @@ def _problem(spec: PackSpec) -> str:
     if spec.waves and spec.embedding != "periodic":
         return "waves belong to the periodic embedding"
     widest = max((spec.in_features, *spec.hidden, spec.outputs))
-    rough = spec.num_members * (widest * widest * (len(spec.hidden) + 1) + sum(features.cardinalities) * spec.category_size)
+    rough = spec.num_members * (
+        widest * widest * (len(spec.hidden) + 1) + sum(features.cardinalities) * spec.category_size
+    )
     if rough > 100 * MOST_PARAMETERS or _exact(spec) > MOST_PARAMETERS:
         return f"the pack would have more than {MOST_PARAMETERS:,} parameters"
     return ""

@@ -61,7 +61,9 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     if len({run.manifest.split_sha256.get("test") for run in runs}) > 1:
         notes.append("the runs were judged on different test rows: small differences may come from that")
     rows = tuple(
-        ComparedRun(name=str(run.folder), scores=run.metrics.ensemble, members=run.metrics.members, seconds=run.metrics.seconds)
+        ComparedRun(
+            name=str(run.folder), scores=run.metrics.ensemble, members=run.metrics.members, seconds=run.metrics.seconds
+        )
         for run in runs
     )
     return Comparison(metric=metric, rows=rows, best=0, differences=_differences(runs), notes=tuple(notes))

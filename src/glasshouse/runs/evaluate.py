@@ -48,7 +48,11 @@ def evaluate(model: Model | str | Path, source: object, *, by: str | None = None
     target = encode_target(aligned, model.schema)
     known = np.flatnonzero(target >= 0 if target.dtype == np.int64 else np.isfinite(target))
     if not len(known):
-        raise DataError(f'no row of {frame.source.name} has a value in "{model.parts.target.name}"', where=model.parts.target.name, expected="rows with a known target")
+        raise DataError(
+            f'no row of {frame.source.name} has a value in "{model.parts.target.name}"',
+            where=model.parts.target.name,
+            expected="rows with a known target",
+        )
     said = model.outputs(aligned.take(known))
     actual = target[known]
     return Evaluation(
@@ -96,7 +100,12 @@ def predict(model: Model | str | Path, source: object, *, interval: float | None
 def _column(table: pl.DataFrame, name: str) -> pl.Series:
     if name not in table.columns:
         near = nearest(name, table.columns)
-        raise SettingsError(f'column "{name}" is not in the table', where="--by", expected=one_of(table.columns), fix=f"--by {near}" if near else "")
+        raise SettingsError(
+            f'column "{name}" is not in the table',
+            where="--by",
+            expected=one_of(table.columns),
+            fix=f"--by {near}" if near else "",
+        )
     column = table[name]
     numbers = column.cast(pl.Float64, strict=False)  # a text file's columns are all text
     return numbers if numbers.null_count() == column.null_count() and numbers.n_unique() > 10 else column

@@ -87,7 +87,10 @@ def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFol
         history = (path / HISTORY).open("w", encoding="utf-8")
     except OSError as error:
         raise SettingsError(
-            f"the run folder {path} cannot be made: {error.strerror}", where="--out", expected="a place that can be written", fix="--out runs/NAME"
+            f"the run folder {path} cannot be made: {error.strerror}",
+            where="--out",
+            expected="a place that can be written",
+            fix="--out runs/NAME",
         ) from error
     try:
         with history:
@@ -101,7 +104,9 @@ def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFol
         raise
 
 
-def finish_folder(folder: OpenFolder, settings: Settings, metrics: Metrics, manifest: Manifest, parts: ModelParts) -> Run:
+def finish_folder(
+    folder: OpenFolder, settings: Settings, metrics: Metrics, manifest: Manifest, parts: ModelParts
+) -> Run:
     """Writes everything that a finished run holds, each file whole or not at all."""
     folder.history.flush()
     path = folder.path
@@ -126,7 +131,12 @@ def open_run(folder: str | Path) -> Run:
     path = Path(folder).expanduser()
     if not (path / METRICS).is_file():
         what = "is not there" if not path.exists() else "is not the folder of a finished run"
-        raise SettingsError(f"{path} {what}", where="RUN", expected=f"a folder with {SETTINGS}, {METRICS} and {MODEL}", fix="glasshouse train makes one")
+        raise SettingsError(
+            f"{path} {what}",
+            where="RUN",
+            expected=f"a folder with {SETTINGS}, {METRICS} and {MODEL}",
+            fix="glasshouse train makes one",
+        )
     try:
         settings = settings_from_toml((path / SETTINGS).read_text("utf-8"), str(path / SETTINGS))
     except (OSError, UnicodeDecodeError) as error:
@@ -170,7 +180,12 @@ def _decoded(path: Path, kind: type[T]) -> T:
 
 
 def _unreadable(path: Path, error: Exception) -> SettingsError:
-    return SettingsError(f"{path.name} cannot be read: {error}", where=str(path), expected="the file as glasshouse wrote it", fix="train again")
+    return SettingsError(
+        f"{path.name} cannot be read: {error}",
+        where=str(path),
+        expected="the file as glasshouse wrote it",
+        fix="train again",
+    )
 
 
 def _pretty(record: msgspec.Struct) -> bytes:
@@ -179,9 +194,16 @@ def _pretty(record: msgspec.Struct) -> bytes:
 
 def _check_place(path: Path) -> None:
     if path.exists() and not path.is_dir():
-        raise SettingsError(f"{path} is a file", where="--out", expected="a folder, new or empty", fix=f"--out {path}-run")
+        raise SettingsError(
+            f"{path} is a file", where="--out", expected="a folder, new or empty", fix=f"--out {path}-run"
+        )
     if path.is_dir() and any(path.iterdir()):
-        raise SettingsError(f"the folder {path} is not empty", where="--out", expected="a folder, new or empty", fix=f"--out {_free(path)}")
+        raise SettingsError(
+            f"the folder {path} is not empty",
+            where="--out",
+            expected="a folder, new or empty",
+            fix=f"--out {_free(path)}",
+        )
 
 
 def _new_name(prepared: Prepared) -> Path:
@@ -191,7 +213,11 @@ def _new_name(prepared: Prepared) -> Path:
 
 
 def _free(path: Path) -> Path:
-    return next(candidate for number in _numbers() if not (candidate := path if not number else path.with_name(f"{path.name}-{number}")).exists())
+    return next(
+        candidate
+        for number in _numbers()
+        if not (candidate := path if not number else path.with_name(f"{path.name}-{number}")).exists()
+    )
 
 
 def _numbers() -> Iterator[int]:

@@ -61,7 +61,13 @@ def command_of(settings: Settings) -> str:
         >>> command_of(build_settings({"source": "a.csv", "target": "y", "run.seed": 3, "network.skip": True}))
         'glasshouse train a.csv --target y --seed 3 --set network.skip=true'
     """
-    words = ["glasshouse", "train", settings.source if settings.source != MEMORY else "TABLE", "--target", settings.target]
+    words = [
+        "glasshouse",
+        "train",
+        settings.source if settings.source != MEMORY else "TABLE",
+        "--target",
+        settings.target,
+    ]
     default = Settings(source="", target="")
     for section in settings.__struct_fields__[2:]:
         given, usual = getattr(settings, section), getattr(default, section)
@@ -73,7 +79,10 @@ def command_of(settings: Settings) -> str:
     return shlex.join(words)
 
 
-_DECIDED = {"read": ("header", "separator", "decimal", "encoding"), "encode": ("scaling",)}  # written back while reading
+_DECIDED = {
+    "read": ("header", "separator", "decimal", "encoding"),
+    "encode": ("scaling",),
+}  # written back while reading
 
 
 def _words(name: str, value: Any) -> list[str]:

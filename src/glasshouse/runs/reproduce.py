@@ -53,7 +53,12 @@ def reproduce(folder: str | Path, *, source: object = None, watch: Watch | None 
     """
     run = open_run(folder)
     if source is None and run.settings.source == MEMORY:
-        raise DataError("the run learnt from a table in memory, which is gone", where=str(run.folder), expected="the table", fix="glasshouse.runs.reproduce(folder, source=table)")
+        raise DataError(
+            "the run learnt from a table in memory, which is gone",
+            where=str(run.folder),
+            expected="the table",
+            fix="glasshouse.runs.reproduce(folder, source=table)",
+        )
     with tempfile.TemporaryDirectory() as place:
         again = train(
             run.settings.source if source is None else source, target=run.settings.target, watch=watch,
@@ -72,7 +77,10 @@ def _compared(was: Run, now: Run) -> list[Check]:
     for part, digest in was.manifest.split_sha256.items():
         pairs.append((f"{part} rows", digest, now.manifest.split_sha256.get(part, "")))
     pairs.append(("weights", was.manifest.weights_sha256, now.manifest.weights_sha256))
-    pairs += [(name, repr(score.value), repr(now.metrics.ensemble[name].value)) for name, score in was.metrics.ensemble.items()]
+    pairs += [
+        (name, repr(score.value), repr(now.metrics.ensemble[name].value))
+        for name, score in was.metrics.ensemble.items()
+    ]
     for name, value in (was.manifest.versions | was.manifest.machine | {"glasshouse": was.manifest.glasshouse}).items():
         there = now.manifest.versions | now.manifest.machine | {"glasshouse": now.manifest.glasshouse}
         if there.get(name) != value:  # only what differs is worth a line

@@ -71,10 +71,14 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
     plan = _plan(prepared)
     with claim_folder(options.get("out"), prepared) as folder:
         watch(Stage(stage="train", detail=str(folder.path)))
-        trained = _drain(fit(plan, _data(prepared), _deadline(prepared, begin)), lambda event: folder.tell(event, watch))
+        trained = _drain(
+            fit(plan, _data(prepared), _deadline(prepared, begin)), lambda event: folder.tell(event, watch)
+        )
         settings = plan.settings
         if trained.decisions:
-            settings = msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, pace=trained.decisions))
+            settings = msgspec.structs.replace(
+                settings, run=msgspec.structs.replace(settings.run, pace=trained.decisions)
+            )
         watch(Stage(stage="evaluate"))
         parts, uncalibrated = _calibrated(prepared, trained)
         warnings = (INTERRUPTED,) * trained.interrupted + prepared.frame.notes
@@ -146,7 +150,12 @@ def _calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model
 
 
 def _judged(
-    prepared: Prepared, trained: Trained, parts: ModelParts, uncalibrated: Model, warnings: tuple[str, ...], seconds: float
+    prepared: Prepared,
+    trained: Trained,
+    parts: ModelParts,
+    uncalibrated: Model,
+    warnings: tuple[str, ...],
+    seconds: float,
 ) -> Metrics:
     split, target, task = prepared.split, prepared.target, uncalibrated.task
     test = prepared.frame.take(split.test)
@@ -171,4 +180,3 @@ def _judged(
         uncertainty=parts.uncertainty, row_numbers=split.test + 1, table=test.table.select(shown),
         counts=RowCounts(**counts), seconds=seconds, members=trained.members, seed=seed, warnings=warnings,
     ))  # fmt: skip
-

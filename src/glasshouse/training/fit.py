@@ -124,7 +124,9 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
         shared = state.pack.tensors()
         ensemble = assemble(plan.spec, state.selector.ensemble, shared)
         single = assemble(plan.spec, [state.selector.single], shared)
-        return Trained(ensemble, single, len(plan.members), tuple(state.policies.pace.decisions), reason == "interrupted")
+        return Trained(
+            ensemble, single, len(plan.members), tuple(state.policies.pace.decisions), reason == "interrupted"
+        )
 
 
 def assemble(spec: PackSpec, snapshots: list[Snapshot], shared: dict[str, Tensor]) -> Ensemble:
@@ -185,7 +187,9 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, deadline: float | None) -> 
 def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float) -> Iterator[Event]:
     settings, pace = plan.settings, state.policies.pace
     order = torch.Generator().manual_seed(derive_seed(settings.run.seed, "batches"))
-    probe = torch.randperm(train.num_rows, generator=torch.Generator().manual_seed(derive_seed(settings.run.seed, "probe")))
+    probe = torch.randperm(
+        train.num_rows, generator=torch.Generator().manual_seed(derive_seed(settings.run.seed, "probe"))
+    )
     probe = probe[:PROBE_ROWS].to(train.prepared.device)
     while state.members and not pace.over:
         state.epoch += 1
@@ -280,7 +284,9 @@ def _quality_loss(plan: Plan, validation: Rows) -> Score:
     weights = validation.weights
     if plan.task == "regression":
         by_row = row_loss(plan.settings.training.loss or "mse")
-        return lambda quality: member_losses(by_row(quality.unsqueeze(-1), validation.targets.expand_as(quality)), weights)
+        return lambda quality: member_losses(
+            by_row(quality.unsqueeze(-1), validation.targets.expand_as(quality)), weights
+        )
     return lambda quality: member_losses(-quality.clamp_min(1e-12).log(), weights)
 
 

@@ -47,7 +47,9 @@ MOST_DROPOUT = 0.5
 T = TypeVar("T")
 MOST_PIECES = 3_000  # inputs that cutting numbers into pieces may make; with many columns, fewer pieces each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
-PAYING_PRODUCTS = 4_000_000  # operations of one member's product from which bfloat16 is faster (research: 2 to 3 million tie)
+PAYING_PRODUCTS = (
+    4_000_000  # operations of one member's product from which bfloat16 is faster (research: 2 to 3 million tie)
+)
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,19 @@ def device_of(settings: Settings) -> torch.device:
     """
     name = settings.run.device
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         there = ["auto", "cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
         raise SettingsError(
-            f"device {name!r} is not there", where="run.device", expected=f"one of {', '.join(there)}", fix="--set run.device=auto"
+            f"device {name!r} is not there",
+            where="run.device",
+            expected=f"one of {', '.join(there)}",
+            fix="--set run.device=auto",
         ) from error
     return device
 
@@ -138,7 +145,9 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
         room = min(MOST_PIECES // numbers, MOST_PREPARED // (numbers * num_rows))
         size = {"none": 1, "periodic": 12, "piecewise": max(4, min(dial.pieces, room))}[embedding]
     if network.hidden is not None and isinstance(network.depth, int):
-        raise SettingsError("network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out")
+        raise SettingsError(
+            "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
+        )
     return _replace(
         settings, "network", width=network.width or dial.width, embedding=embedding, embedding_size=size,
         dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
@@ -150,9 +159,13 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     loss = settings.training.loss or default_loss(task)
     fitting = {"regression": ("mse", "l1", "huber"), "binary": ("bce",), "multiclass": ("cross_entropy",)}[task]
     if loss not in fitting:
-        raise SettingsError(f"loss {loss} does not fit a {task} target", where="training.loss", expected=" or ".join(fitting))
+        raise SettingsError(
+            f"loss {loss} does not fit a {task} target", where="training.loss", expected=" or ".join(fitting)
+        )
     if task == "regression" and (settings.training.label_smoothing or settings.training.class_weights != "none"):
-        raise SettingsError("a number has no classes to weigh or smooth", where="training", expected="a target with classes")
+        raise SettingsError(
+            "a number has no classes to weigh or smooth", where="training", expected="a target with classes"
+        )
     sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
     batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
     settings = _replace(settings, "training", loss=loss, batch_size=settings.training.batch_size or batch)
@@ -172,7 +185,13 @@ def _resolve_run(settings: Settings) -> Settings:
         width = min(settings.network.hidden or (_known(settings.network.width),))
         product = 2 * width * width * _known(settings.training.batch_size)
         precision = "bfloat16" if product >= PAYING_PRODUCTS else "float32"
-    return _replace(settings, "run", precision=precision, threads=settings.run.threads or torch.get_num_threads(), device=str(device_of(settings)))
+    return _replace(
+        settings,
+        "run",
+        precision=precision,
+        threads=settings.run.threads or torch.get_num_threads(),
+        device=str(device_of(settings)),
+    )
 
 
 def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
@@ -185,7 +204,9 @@ def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
     return int(min(dial.most_epochs, max(FEWEST_EPOCHS, dial.seconds / cost)))
 
 
-def _make_spec(settings: Settings, features: FeatureSpec, outputs: int, depths: tuple[int, ...], numbers: np.ndarray) -> PackSpec:
+def _make_spec(
+    settings: Settings, features: FeatureSpec, outputs: int, depths: tuple[int, ...], numbers: np.ndarray
+) -> PackSpec:
     network = settings.network
     hidden = network.hidden if network.hidden is not None else (_known(network.width),) * depths[0]
     size = _known(network.embedding_size)
@@ -257,4 +278,3 @@ def _first(value: T | None, otherwise: T) -> T:
 def _known(value: T | None) -> T:
     assert value is not None, "resolved before"
     return value
-

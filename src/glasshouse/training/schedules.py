@@ -50,7 +50,7 @@ class FixedSchedule:
         settings = self.settings
         match settings.schedule:
             case "step":
-                return settings.factor ** (epoch // settings.every)
+                return float(settings.factor ** (epoch // settings.every))
             case "multistep":
                 return settings.factor ** sum(progress >= milestone for milestone in settings.milestones)
             case "exponential":

@@ -56,7 +56,12 @@ def layer_statistics(
 
 
 def _describe(
-    name: str, activations: Tensor, linear: PackLinear, updates: dict[int, Tensor], activation: str, members: tuple[int, ...]
+    name: str,
+    activations: Tensor,
+    linear: PackLinear,
+    updates: dict[int, Tensor],
+    activation: str,
+    members: tuple[int, ...],
 ) -> LayerStatistics:
     count = activations.shape[0]
     none = torch.zeros(count)
