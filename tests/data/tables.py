@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import polars as pl
 
@@ -35,7 +37,7 @@ def as_text(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(pl.all().cast(pl.String).fill_null(""))
 
 
-def known(columns: dict[str, list[object]], target: str | None, **kinds: str) -> tuple[Frame, Schema]:
+def known(columns: Mapping[str, Sequence[object]], target: str | None, **kinds: str) -> tuple[Frame, Schema]:
     """A frame of a mapping, and its schema."""
     frame = read(columns)
     return frame, infer_schema(frame, target, kinds)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from hypothesis import given
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.files import sha256
 from glasshouse.core.settings import ReadSettings
+from glasshouse.data.frame import Frame
 from glasshouse.data.read import read
 
 
@@ -24,7 +25,7 @@ def table_of(tmp_path: Path, content: str | bytes, name: str = "t.csv", **settin
     return frame_of(tmp_path, content, name, **settings).table
 
 
-def frame_of(tmp_path: Path, content: str | bytes, name: str = "t.csv", **settings: object):
+def frame_of(tmp_path: Path, content: str | bytes, name: str = "t.csv", **settings: object) -> Frame:
     path = tmp_path / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read(path, ReadSettings(**settings))  # type: ignore[arg-type]
@@ -251,7 +252,7 @@ def test_broken_json(tmp_path: Path) -> None:
 
 def test_parquet_without_rows(tmp_path: Path) -> None:
     pl.DataFrame({"a": []}).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="t.parquet has no rows") as caught:
+    with pytest.raises(DataError, match=r"t\.parquet has no rows") as caught:
         read(tmp_path / "t.parquet")
     assert caught.value.fix == "check how the file was written"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,8 +21,8 @@ MANY = 60
 
 
 def column_of(values: list[object], name: str = "c", **settings: object) -> Column:
-    frame = read({name: values, "y": [float(i) + 0.5 for i in range(len(values))], "other": [float(i * i) for i in range(len(values))]},
-                 ReadSettings(**settings))  # type: ignore[arg-type] # fmt: skip
+    rest = {"y": [i + 0.5 for i in range(len(values))], "other": [float(i * i) for i in range(len(values))]}
+    frame = read({name: values, **rest}, ReadSettings(**settings))  # type: ignore[arg-type]
     return infer_schema(frame, "y").column(name)
 
 
@@ -46,8 +47,8 @@ def column_of(values: list[object], name: str = "c", **settings: object) -> Colu
         (["", "NA", "?"], "constant"),
         (["x", "", "x"], "category"),
         ([[1], [2], [3]], "ignore"),
-        (["the quick brown fox jumps", "over the lazy old dog", "and then it runs away", "far into the dark wood", "a b c d e f g h i j k"],
-         "text"),
+        (["the quick brown fox jumps", "over the lazy old dog", "and then it runs away", "far into the dark wood",
+          "a b c d e f g h i j k"], "text"),
     ],
 )  # fmt: skip
 def test_kinds(values: list[object], kind: str) -> None:
@@ -173,7 +174,8 @@ def test_identifiers(name: str, values: list[object], left_out: bool) -> None:
 
 
 def test_kinds_can_be_overridden() -> None:
-    columns: dict[str, list[object]] = {"a": ["1", "2", "x", "1"], "b": ["m", "f", "m", "f"], "c": [1, 2, 1, 2], "d": ["1/2/2020"] * 3 + [""],
+    columns: dict[str, Any] = {"a": ["1", "2", "x", "1"], "b": ["m", "f", "m", "f"], "c": [1, 2, 1, 2],
+                               "d": ["1/2/2020"] * 3 + [""],
                                         "e": [1, 2, 3, 4], "y": [0.5, 1.5, 2.5, 3.5]}  # fmt: skip
     _, schema = known(columns, "y", a="number", b="yesno", c="category", d="datetime", e="ignore")
     assert [column.kind for column in schema.columns] == ["number", "yesno", "category", "datetime", "ignore"]

@@ -61,16 +61,34 @@ def test_missing_targets_are_counted() -> None:
     ("values", "asked", "problem", "fix"),
     [
         (["", "NA", ""], None, 'target "y" has no values in table in memory', "--target with another column"),
-        (["a", "a", "a"], None, 'target "y" is "a" in every row: there is nothing to tell apart',
-         "--target with another column, or add rows of another kind"),
-        ([f"label {i}" for i in range(50)], None, 'target "y" has 50 different labels in 50 rows',
-         "--target with another column, or --set columns.y=number"),
-        (["a", "b", "a"], "number", 'target "y" was called number, but holds values such as "a"', "--set columns.y=category"),
+        (
+            ["a", "a", "a"],
+            None,
+            'target "y" is "a" in every row: there is nothing to tell apart',
+            "--target with another column, or add rows of another kind",
+        ),
+        (
+            [f"label {i}" for i in range(50)],
+            None,
+            'target "y" has 50 different labels in 50 rows',
+            "--target with another column, or --set columns.y=number",
+        ),
+        (
+            ["a", "b", "a"],
+            "number",
+            'target "y" was called number, but holds values such as "a"',
+            "--set columns.y=category",
+        ),
         (["a", "b", "a"], "text", 'target "y" cannot be of kind text', "--set columns.y=category"),
-        ([date(2020, 1, 1), date(2020, 1, 2)], None, 'target "y" holds Date values', "--target with another column, or turn it into a number first"),
+        (
+            [date(2020, 1, 1), date(2020, 1, 2)],
+            None,
+            'target "y" holds Date values',
+            "--target with another column, or turn it into a number first",
+        ),
         (["1.5"] * 40 + ["oops"], "number", 'target "y" has no two different numbers', "--target with another column"),
     ],
-)  # fmt: skip
+)
 def test_targets_that_cannot_be_predicted(values: list[object], asked: str | None, problem: str, fix: str) -> None:
     with pytest.raises(DataError) as caught:
         target_of(values, asked)
@@ -96,7 +114,7 @@ def test_labels_are_matched_without_case_spaces_and_last_dot() -> None:
 def test_classes_that_differ_in_case_are_told_apart() -> None:
     target = target_of(["a", "A", "b"] * 3)
     assert read_target(pl.Series(["A", "a", "B"]), target).tolist() == [0, 1, 2]
-    with pytest.raises(DataError, match='holds "A ?.", which the model does not know'):
+    with pytest.raises(DataError, match=r'holds "A\.", which the model does not know'):
         read_target(pl.Series(["A."]), target)
 
 

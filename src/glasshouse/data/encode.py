@@ -239,14 +239,6 @@ def _check_settings(settings: EncodeSettings) -> None:
             expected=one_of(scalings),
             fix=f"--set encode.scaling={nearest(settings.scaling, scalings) or 'robust'}",
         )
-    for name, value, least in (("one_hot", settings.one_hot, 0), ("rare", settings.rare, 1)):
-        if value < least:
-            raise SettingsError(
-                f"encode.{name} is {value}",
-                where=f"encode.{name}",
-                expected=f"{least} or more",
-                fix=f"--set encode.{name}={least}",
-            )
 
 
 def _parts(series: pl.Series, column: Column) -> dict[Part, Floats]:
@@ -267,13 +259,15 @@ def _fit_number(column: str, part: Part, values: Floats, scaling: Scaling) -> Nu
     if not len(finite) or finite.min() == finite.max():
         return None
     if scaling == "quantile":
-        shares = np.linspace(0, 1, min(MOST_QUANTILES, len(finite)))
-        return NumberCode(column=column, part=part, quantiles=tuple(np.quantile(finite, shares).tolist()))
-    if scaling == "standard":
-        center, scale = float(finite.mean()), float(finite.std())
-    else:
-        low, center, high = (float(value) for value in np.quantile(finite, (0.25, 0.5, 0.75)))
-        scale = high - low or (float(finite.max()) - float(finite.min())) / 2
+        few = len(finite) <= MOST_QUANTILES
+        quantiles = np.sort(finite) if few else np.quantile(finite, np.linspace(0, 1, MOST_QUANTILES))
+        return NumberCode(column=column, part=part, quantiles=tuple(quantiles.tolist()))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if scaling == "standard":
+            center, scale = float(finite.mean()), float(finite.std())
+        else:
+            low, center, high = (float(value) for value in np.quantile(finite, (0.25, 0.5, 0.75)))
+            scale = high - low or (float(finite.max()) - float(finite.min())) / 2
     if not np.isfinite([center, scale]).all() or scale <= 0:
         # Values near the largest float overflow a sum or a difference: halve them first, to the same centre and scale.
         center, scale = float(np.median(finite)), float(finite.max() / 2 - finite.min() / 2)

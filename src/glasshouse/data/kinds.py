@@ -140,7 +140,7 @@ def _candidates(cells: pl.Series, settings: ReadSettings) -> list[Reading]:
 
 
 def _is_yesno(filled: pl.Series, distinct: int) -> bool:
-    if distinct != 2:
+    if not 2 <= distinct <= 6:  # yes, Yes and YES are one
         return False
     seen = {_plain_label(value) for value in filled.unique()}
     return any(seen == {yes, no} for yes, no in zip(YES, NO, strict=True))

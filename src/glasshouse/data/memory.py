@@ -159,7 +159,7 @@ def _from_other(source: object) -> pl.DataFrame:
             expected=ACCEPTED,
             fix="make a data frame of it",
         ) from error
-    return _from_columns({str(name): _plain(frame[name]) for name in frame.columns})
+    return _from_columns({str(name): _plain(frame.get_column(name)) for name in frame.columns})
 
 
 def _plain(column: Any) -> Any:

@@ -127,25 +127,13 @@ def _fractions(settings: SplitSettings, num_test_rows: int) -> Floats:
                 fix="--test 0.2",
             )
         test = settings.test
-    for name, value, least in (("test", test, 0 if num_test_rows else 1e-9), ("validation", settings.validation, 1e-9),
-                               ("calibration", settings.calibration, 0)):  # fmt: skip
-        if not least <= value < 1:
-            raise SettingsError(
-                f"split.{name} is {value}",
-                where=f"split.{name}",
-                expected="a fraction above 0 and below 1",
-                fix=(
-                    f"--set "
-                    f"split.{name}={'0.15' if name == 'validation' else '0.1' if name == 'calibration' else '0.2'}"
-                ),
-            )
     rest = 1 - test - settings.validation - settings.calibration
-    if rest < 0.05:
+    if rest < 0.04:  # the settings see to it where the test rows are a fraction
         raise SettingsError(
-            f"test, validation and calibration take {1 - rest:.0%} of the rows",
+            f"validation and calibration take {1 - rest:.0%} of the rows",
             where="split",
-            expected="at most 95 %, so that rows remain to train on",
-            fix="--set split.test=0.2",
+            expected="fractions that leave rows to train on",
+            fix="--set split.validation=0.15",
         )
     return np.array([rest, settings.validation, settings.calibration, test])
 

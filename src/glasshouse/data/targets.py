@@ -15,6 +15,7 @@ from glasshouse.data.schema import TargetSchema, quoted
 from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, parse_labels, parse_numbers
 
 MOST_INTEGER_CLASSES = 10  # whole numbers with more distinct values are a quantity
+LARGEST = 1e100  # of a target: sums of squared errors stay far below the end of float
 MOST_CLASSES = 1000
 
 
@@ -143,6 +144,13 @@ def _regression(frame: Frame, name: str, reading: Reading, values: Floats, num_f
             where="--target",
             expected="at least two different values",
             fix="--target with another column",
+        )
+    if np.abs(finite).max() > LARGEST:
+        raise DataError(
+            f'target "{name}" holds {finite[np.abs(finite).argmax()]:.3g}',
+            where="--target",
+            expected=f"numbers up to {LARGEST:g}: squares of larger ones overflow",
+            fix=f'divide "{name}" by a power of ten, or predict its logarithm',
         )
     unread = num_filled - len(finite)
     note = f"{unread} values could not be read as a number; their rows are dropped" if unread > 0 else ""

@@ -127,11 +127,12 @@ def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
         plain = text(series, reading)
         if not reading.numeric:
             return plain
-        return _number_labels(_numbers_from_text(plain, reading), reading).fill_null(plain)
+        return _number_labels(_numbers_from_text(plain, reading), reading).fill_null(plain).alias(series.name)
     if series.dtype == pl.Boolean:
         return series.cast(pl.String)
     if is_number(series):
-        return text(_number_labels(_floats(series), reading), Reading(missing=reading.missing))
+        labels = _number_labels(_floats(series), reading).alias(series.name)
+        return text(labels, Reading(missing=reading.missing))
     return text(series, reading)
 
 
