@@ -14,8 +14,11 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# pytest keeps the name of the running test in the environment, and polars its allocator's settings from its import on.
-NOT_OURS = frozenset({"PYTEST_CURRENT_TEST", "_RJEM_MALLOC_CONF"})
+# pytest keeps the name of the running test in the environment, and polars, scikit-learn and torch put settings of their
+# own there when they are imported or first used.
+NOT_OURS = frozenset(
+    {"PYTEST_CURRENT_TEST", "_RJEM_MALLOC_CONF", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "TORCHINDUCTOR_CACHE_DIR"}
+)
 
 # A slow machine is not a defect, so no deadline; few examples, since there are many properties.
 settings.register_profile("glasshouse", deadline=None, max_examples=40)

@@ -9,6 +9,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,14 +18,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 import glasshouse.model
-from glasshouse.core.errors import ModelFileError
+from glasshouse.core.errors import GlasshouseError, ModelFileError
 from glasshouse.core.records import Score
-from glasshouse.model import Origin, Uncertainty, load_parts, save_parts, weights_sha256
+from glasshouse.model import Model, Origin, Uncertainty, load_parts, save_parts, weights_sha256
 
 TASKS = ("regression", "binary", "multiclass")
 SOURCE_FOLDER = Path(glasshouse.model.__file__).parent
@@ -389,3 +393,43 @@ def test_an_old_model_survives_a_failed_save(glass: Path, parts_of) -> None:
     with pytest.raises(ModelFileError):
         save_parts(glass, replace(parts_of(), weights=(2.0, 0.0, -1.0)))
     assert glass.read_bytes() == before
+
+
+# --- one change anywhere ----------------------------------------------------------------------------------------------
+
+ODD_VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 1, 2, 10**9, 2**63, 2**200, 0.5, -0.0, 1e308, 5e-324, "", "x", "\x00", "%", "%Q", "../../x", "[",
+    "a" * 10_000, [], {}, [[]], ["x"] * 1000, [1.5] * 1000, {"a": {}},
+)  # fmt: skip
+
+
+def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path to every value inside a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(found for key, item in inner for found in _places(item, (*place, key)))]
+
+
+def _changed(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+    if not place:
+        return new
+    changed = value.copy()
+    changed[place[0]] = _changed(value[place[0]], place[1:], new)
+    return changed
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_changed_value_is_refused_or_harmless(
+    glass: Path, forged, houses: pl.DataFrame, data: st.DataObject
+) -> None:
+    """Hashes honest, one value of the config replaced: no error but ours, when it is read and when it predicts."""
+    config = msgspec.json.decode(forged.entries["config.json"])
+    place = data.draw(st.sampled_from(_places(config)))
+    changed = _changed(config, place, data.draw(st.sampled_from(ODD_VALUES)))
+    path = forged.put("config.json", msgspec.json.encode(changed)).write(glass.parent / "changed.glass")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a senseless scale may overflow on the way to its refusal
+            Model(load_parts(path)).predict_interval(houses)
+    except GlasshouseError as error:
+        assert error.fix or error.expected

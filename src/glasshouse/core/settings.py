@@ -71,7 +71,12 @@ class SplitSettings(Record):
             _require(0 < self.test < 1, "split.test", self.test, "a fraction between 0 and 1, or the path of a file")
             total = self.test + self.validation + self.calibration
             _require(total < 0.95, "split", total, "fractions that leave at least 5 % of the rows to train on")
-        _require(self.validation > 0, "split.validation", self.validation, "a fraction above 0: it chooses among the networks")
+        _require(
+            self.validation > 0,
+            "split.validation",
+            self.validation,
+            "a fraction above 0: it chooses among the networks",
+        )
 
 
 class EncodeSettings(Record):
@@ -102,11 +107,21 @@ class NetworkSettings(Record):
                             "orthogonal", "normal", "zeros"] = "torch"  # fmt: skip
 
     def __post_init__(self) -> None:
-        _require(min(self.hidden or (1,)) >= 1 and len(self.hidden or ()) <= 64, "network.hidden", self.hidden, "up to 64 widths of 1 or more")
+        _require(
+            min(self.hidden or (1,)) >= 1 and len(self.hidden or ()) <= 64,
+            "network.hidden",
+            self.hidden,
+            "up to 64 widths of 1 or more",
+        )
         depths = (self.depth, self.depth) if isinstance(self.depth, int) else self.depth
         _require(1 <= depths[0] <= depths[1] <= 64, "network.depth", self.depth, "1 to 64, or [fewest, most]")
-        _require((self.width or 1) >= 1, "network.width", self.width, "1 or more")
-        _require((self.embedding_size or 1) >= 1, "network.embedding_size", self.embedding_size, "1 or more")
+        _require(self.width is None or self.width >= 1, "network.width", self.width, "1 or more")
+        _require(
+            self.embedding_size is None or self.embedding_size >= 1,
+            "network.embedding_size",
+            self.embedding_size,
+            "1 or more",
+        )
         _range("network.dropout", self.dropout, 0.0, 0.95)
 
 
@@ -118,7 +133,7 @@ class PackSettings(Record):
     selection: Literal["greedy", "best", "all"] = "greedy"
 
     def __post_init__(self) -> None:
-        _require(1 <= (self.members or 1) <= 4096, "pack.members", self.members, "1 to 4096")
+        _require(self.members is None or 1 <= self.members <= 4096, "pack.members", self.members, "1 to 4096")
         _require(1 <= self.ensemble <= 1000, "pack.ensemble", self.ensemble, "1 to 1000")
 
 
@@ -136,7 +151,12 @@ class TrainingSettings(Record):
     def __post_init__(self) -> None:
         _fraction("training.label_smoothing", self.label_smoothing)
         for name in ("epochs", "batch_size"):
-            _require((getattr(self, name) or 1) >= 1 and getattr(self, name) != 0, f"training.{name}", getattr(self, name), "1 or more")
+            _require(
+                (getattr(self, name) or 1) >= 1 and getattr(self, name) != 0,
+                f"training.{name}",
+                getattr(self, name),
+                "1 or more",
+            )
         _require((self.patience or 0) >= 0, "training.patience", self.patience, "0 (never stops) or more")
         _require(self.clip_norm is None or self.clip_norm > 0, "training.clip_norm", self.clip_norm, "a length above 0")
 
@@ -155,7 +175,9 @@ class OptimiserSettings(Record):
 
     def __post_init__(self) -> None:
         _range("optimiser.learning_rate", self.learning_rate, 1e-9, 1e3)
-        _range("optimiser.weight_decay", self.weight_decay, 0.0, 1e3)
+        # A range is drawn from on a logarithmic scale, on which there is no 0.
+        least = 1e-12 if isinstance(self.weight_decay, tuple) else 0.0
+        _range("optimiser.weight_decay", self.weight_decay, least, 1e3)
         _fraction("optimiser.momentum", self.momentum)
         _require(0 < self.factor < 1, "optimiser.factor", self.factor, "a number between 0 and 1")
         _require(self.every >= 1, "optimiser.every", self.every, "1 or more")

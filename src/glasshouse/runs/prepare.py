@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from glasshouse.core.errors import SettingsError
 from glasshouse.core.options import build_settings
 from glasshouse.core.records import AnyEvent, Stage
 from glasshouse.core.seeds import derive_seed
@@ -113,10 +114,17 @@ def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
     """
     watch(Stage(stage="read", detail=settings.source))
     frame, schema, num_test = _read(source, settings)
-    watch(Stage(stage="check", detail=f"{frame.num_rows:,} rows, {len(schema.columns)} columns, {len(schema.used)} of them used"))
+    watch(
+        Stage(
+            stage="check",
+            detail=f"{frame.num_rows:,} rows, {len(schema.columns)} columns, {len(schema.used)} of them used",
+        )
+    )
     split = split_rows(frame, schema, settings.split, derive_seed(settings.run.seed, "split"), num_test)
     findings = check_table(frame, schema, split)
-    counts = ", ".join(f"{len(getattr(split, part)):,} {part}" for part in ("train", "validation", "calibration", "test"))
+    counts = ", ".join(
+        f"{len(getattr(split, part)):,} {part}" for part in ("train", "validation", "calibration", "test")
+    )
     watch(Stage(stage="split", detail=f"{counts} ({split.method})"))
     scaling = settings.encode.scaling or ("standard" if is_textbook(settings) else "robust")
     settings = msgspec.structs.replace(
@@ -133,9 +141,13 @@ def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
 def _read(source: object, settings: Settings) -> tuple[Frame, Schema, int]:
     frame = read(source, settings.read)
     kinds: dict[str, Kind] = dict(settings.columns)
-    if settings.split.group is not None:
+    group = settings.split.group
+    if group == settings.target:
+        raise SettingsError(f'column "{group}" cannot be group and target at once', where="--group",
+                            expected="another column than the target", fix="leave out --group")  # fmt: skip
+    if group in frame.table.columns:
         # Which group a row is of says nothing about rows of other groups, and those are what the test asks for.
-        kinds.setdefault(settings.split.group, "ignore")
+        kinds.setdefault(group, "ignore")
     schema = infer_schema(frame, settings.target, kinds)
     if not isinstance(settings.split.test, str):
         return frame, schema, 0
