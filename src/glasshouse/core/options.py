@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from glasshouse.core.errors import SettingsError, nearest, one_of
-from glasshouse.core.settings import Settings
+from glasshouse.core.settings import Kind, Settings
 
 FREE = "columns"  # the one section whose keys are the user's own column names
 
@@ -167,6 +167,8 @@ def _explained(error: msgspec.ValidationError, nested: dict[str, Any], where: st
     given: Any = nested
     for part in name.split(".", 1):
         given = given.get(part, given) if isinstance(given, dict) else given
+    if name == FREE and isinstance(given, dict):
+        name, given = next((f"{FREE}.{key}", kind) for key, kind in given.items() if kind not in get_args(Kind))
     return SettingsError(f"{name} cannot be {given!r}", where=where, expected=_expected(name, message))
 
 
@@ -178,16 +180,25 @@ def _path(message: str) -> str:
 def _expected(name: str, message: str) -> str:
     section, _, field = name.partition(".")
     if section == FREE:
-        from glasshouse.core.settings import Kind
-
         return one_of(get_args(Kind), 10)
-    kind = get_type_hints(get_type_hints(Settings)[section]).get(field) if field else None
-    literals = [option for part in (kind, *get_args(kind)) if get_origin(part) is Literal for option in get_args(part)]
-    if literals:
-        return one_of(literals, 20)
-    found = re.search(r"Expected `([^`]*)`", message)
-    return (
-        {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}.get(found[1], found[1])
-        if found
-        else ""
-    )
+    kinds = get_type_hints(Settings)
+    kind = kinds.get(section)
+    if field and isinstance(kind, type):
+        kind = get_type_hints(kind).get(field)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return f"settings of that section, such as {next(n for n in setting_names() if n.startswith(section + '.'))}"
+    return " or ".join(dict.fromkeys(_in_words(kind))) if kind is not None else message
+
+
+def _in_words(kind: Any) -> list[str]:
+    """What a setting takes, in words: one entry a kind of value; None is what it has when nothing is given."""
+    plain = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    if kind in plain:
+        return [plain[kind]]
+    parts = get_args(kind)
+    if get_origin(kind) is Literal:
+        return [one_of(parts, 20)]
+    if get_origin(kind) is tuple:
+        many = {int: "whole numbers", float: "numbers", str: "texts"}
+        return ["[low, high]" if parts[-1] is not Ellipsis else f"a list of {many.get(parts[0], 'lists')} in [ ]"]
+    return [text for part in parts if part is not type(None) for text in _in_words(part)]
