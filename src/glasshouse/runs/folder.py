@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,9 +111,7 @@ def finish_folder(
     """Writes everything that a finished run holds, each file whole or not at all."""
     folder.history.flush()
     path = folder.path
-    # The model travels: it says what it learnt from by name, not where that lies on this machine.
-    portable = msgspec.structs.replace(settings, source=manifest.source.name)
-    sections = {"metrics": metrics, "settings": portable, "manifest": manifest}
+    sections = {"metrics": metrics, **_portable(settings, manifest)}
     save_parts(path / MODEL, dataclasses.replace(parts, sections=msgspec.to_builtins(sections)))
     write_atomically(path / SETTINGS, settings_to_toml(settings))
     write_atomically(path / MANIFEST, _pretty(manifest))
@@ -154,6 +153,20 @@ def report(folder: str | Path) -> Path:
         SettingsError: the folder is not that of a finished run.
     """
     return _write_report(open_run(folder))
+
+
+def _portable(settings: Settings, manifest: Manifest) -> dict[str, Settings | Manifest]:
+    """The model travels: it says what it learnt from by name, not where that lies on this machine."""
+    names = {settings.source: manifest.source.name}
+    split = settings.split
+    if isinstance(split.test, str):
+        names[split.test] = Path(split.test).name
+        split = msgspec.structs.replace(split, test=names[split.test])
+    command = shlex.join(names.get(word, word) for word in shlex.split(manifest.command))
+    return {
+        "settings": msgspec.structs.replace(settings, source=manifest.source.name, split=split),
+        "manifest": msgspec.structs.replace(manifest, command=command),
+    }
 
 
 def _write_report(run: Run) -> Path:
