@@ -123,4 +123,5 @@ def cut_points(values: np.ndarray, most: int) -> np.ndarray:
         edges = np.unique(np.concatenate([edges, np.quantile(distinct, np.linspace(0, 1, left + 2)[1:-1])]))
     # Two edges that differ by rounding alone would make a piece of nearly no width, and a slope of nearly any size.
     apart = np.diff(edges, prepend=-np.inf) > 1e-6 * (edges[-1] - edges[0])
-    return edges[apart]
+    rising: np.ndarray = edges[apart]
+    return rising

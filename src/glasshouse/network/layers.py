@@ -146,7 +146,7 @@ class PackBlock(nn.Module):
 
     def forward(self, x: Tensor, dropout: PackDropout | None = None) -> Tensor:
         """(members, rows, in_features) to (members, rows, out_features)."""
-        h = self.linear(x)
+        h: Tensor = self.linear(x)
         if self.norm is not None:
             h = self.norm(h)
         h = self.activation(h)

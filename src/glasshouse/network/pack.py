@@ -52,7 +52,7 @@ class Pack(nn.Module):
 
     def forward(self, prepared: Tensor, categories: Tensor | None = None) -> Tensor:
         """All members' outputs for shared rows or for each member's own."""
-        h = self._read(prepared, categories)  # (members, rows, in_features)
+        h: Tensor = self._read(prepared, categories)  # (members, rows, in_features)
         outputs: list[Tensor] = []
         waiting = self.spec.num_members  # members whose output is still to come: always the first so many
         for layer, block in enumerate(self.layers):
@@ -67,7 +67,8 @@ class Pack(nn.Module):
 
     def predict(self, numbers: Tensor, flags: Tensor, categories: Tensor) -> Tensor:
         """All members' outputs for the same rows, straight from the encoder's features: (members, rows, outputs)."""
-        return self(self.prepare(numbers, flags), categories if self.tables is not None else None)
+        outputs: Tensor = self(self.prepare(numbers, flags), categories if self.tables is not None else None)
+        return outputs
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that makes the pack what it is, by name; the names and shapes are `tensor_shapes(spec)`."""
@@ -108,7 +109,7 @@ class Pack(nn.Module):
         self.spec = with_depths(self.spec, tuple(self.spec.depths[i] for i in positions.tolist()))
         self.layers = self.layers[: len(self.spec.hidden)]
         if self.dropout is not None:
-            self.dropout.thresholds = self.dropout.thresholds[positions]
+            self.dropout.thresholds = self.dropout.thresholds[positions.cpu()]  # masks are drawn there on every device
         return kept
 
     def member_tensors(self, position: int) -> dict[str, Tensor]:
@@ -170,8 +171,8 @@ def initialise(
 
     Args:
         pack: filled in place.
-        settings: says how (`network.initialisation`; sources: Glorot and Bengio 2010, He et al. 2015, LeCun et al. 1998,
-            Saxe et al. 2014; "torch" is what `nn.Linear` does).
+        settings: says how (`network.initialisation`; sources: Glorot and Bengio 2010, He et al. 2015,
+            LeCun et al. 1998, Saxe et al. 2014; "torch" is what `nn.Linear` does).
         generator: the stream.
         numbers: (rows, numbers) training rows, needed where numbers are cut into pieces.
     """
@@ -189,7 +190,8 @@ def initialise(
         elif name == "waves.phase":
             parameter.data.uniform_(-0.5, 0.5, generator=generator)
     if pack.pieces is not None and numbers is not None:
-        set_pieces(pack.pieces, count_pieces(numbers, max(pack.spec.pieces)))
+        # As many as the specification was made with: another limit would cut some columns at other places.
+        set_pieces(pack.pieces, count_pieces(numbers, settings.embedding_size or max(pack.spec.pieces)))
 
 
 def draw_weights(weight: Tensor, name: str, generator: torch.Generator) -> None:

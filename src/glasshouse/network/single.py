@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -48,7 +50,8 @@ class Around(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Adds what went around."""
-        return x + self.inside(x)
+        inside: Tensor = self.inside(x)
+        return x + inside
 
 
 def to_sequential(pack: Pack, position: int) -> nn.Sequential:
@@ -71,7 +74,7 @@ def to_sequential(pack: Pack, position: int) -> nn.Sequential:
     plain = not (spec.pieces or spec.waves or spec.features.cardinalities)
     modules: list[nn.Module] = [] if plain else [_feature_input(pack, own)]
     sizes = spec.widths(spec.depths[position])
-    for layer, (reads, writes) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True)):
+    for layer, (reads, writes) in enumerate(pairwise(sizes[:-1])):
         block = _block(spec, own, f"layers.{layer}", reads, writes)
         if spec.skip and reads == writes:
             modules.append(Around(nn.Sequential(*block)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from glasshouse.core.errors import NetworkError
@@ -95,11 +96,11 @@ def tensor_shapes(spec: PackSpec) -> dict[str, Shape]:
     if spec.pieces:
         shapes |= {"pieces.low": (sum(spec.pieces),), "pieces.scale": (sum(spec.pieces),)}
     if spec.waves:
-        shapes |= {name: (members, numbers, spec.waves) for name in ("waves.frequency", "waves.phase")}
+        shapes |= dict.fromkeys(("waves.frequency", "waves.phase"), (members, numbers, spec.waves))
     if spec.features.cardinalities:
         shapes["tables.weight"] = (members, sum(spec.features.cardinalities), spec.category_size)
     sizes = spec.widths(len(spec.hidden))
-    for layer, (reads, writes) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True)):
+    for layer, (reads, writes) in enumerate(pairwise(sizes[:-1])):
         shapes |= _layer_shapes(spec, f"layers.{layer}", spec.members_at(layer), reads, writes)
     last = spec.widths(spec.depths[0])[-2]
     shapes |= {"head.weight": (members, last, spec.outputs), "head.bias": (members, 1, spec.outputs)}
@@ -164,7 +165,7 @@ def _problem(spec: PackSpec) -> str:
 
 def _exact(spec: PackSpec) -> int:
     sizes = [spec.widths(depth) for depth in spec.depths]
-    dense = sum(a * b + b for widths in sizes for a, b in zip(widths, widths[1:], strict=False))
+    dense = sum(a * b + b for widths in sizes for a, b in pairwise(widths))
     return dense + spec.num_members * sum(spec.features.cardinalities) * spec.category_size
 
 
