@@ -74,6 +74,7 @@ class _State:
     selector: Selector
     members: tuple[int, ...]  # still training, in the pack's order
     epoch: int = 0
+    judged_step: int = 0  # the last one after which the members were judged
     bad_epochs: dict[int, int] = field(default_factory=dict)
 
 
@@ -118,7 +119,8 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
         except KeyboardInterrupt:
             if not state.selector.ensemble:
                 raise
-            state.policies.pace.stop()
+            # What came after the last judgement is lost: a replay has to end there, or it would judge once more.
+            state.policies.pace.stop(state.judged_step)
             reason = "interrupted"
         yield _finished(state, reason, state.policies.pace.clock() - begin)
         shared = state.pack.tensors()
@@ -176,7 +178,7 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, deadline: float | None) -> 
     policies = Policies(
         loss=loss,
         optimiser=PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays),
-        schedule=make_schedule(settings.optimiser, len(plan.members)),
+        schedule=make_schedule(settings.optimiser, len(plan.members), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
     )
@@ -205,19 +207,27 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
         losses = state.selector.score(quality)
         latest = _snapshots(state, quality, losses)
         improved = state.selector.update(latest) if latest else []
+        state.judged_step = pace.step
         statistics = layer_statistics(
             state.pack, state.policies.optimiser, train.prepared[probe],
             train.categories[probe] if train.categories is not None else None, state.members,
         )  # fmt: skip
-        factor = state.policies.schedule.factor(pace.progress, state.epoch)
+        state.policies.schedule.observe(losses)
+        factor = state.policies.schedule.factor(pace.progress, state.epoch)  # of the next step, as torch's get_last_lr
         rates = state.policies.optimiser.learning_rate * factor
         yield EpochEnd(
-            epoch=state.epoch, epochs=max(state.epoch, -(-pace.total // plan.steps_per_epoch)), seconds=pace.clock() - begin,
-            progress=pace.progress, members=state.members, train_loss=_listed(total / steps), validation_loss=_listed(losses),
-            learning_rate=_listed(rates), ensemble_loss=state.selector.loss,
-            ensemble_members=tuple(s.member for s in state.selector.ensemble), layers=statistics,
-        )  # fmt: skip
-        state.policies.schedule.observe(losses)
+            epoch=state.epoch,
+            epochs=max(state.epoch, -(-pace.total // plan.steps_per_epoch)),
+            seconds=pace.clock() - begin,
+            progress=pace.progress,
+            members=state.members,
+            train_loss=_listed(total / steps),
+            validation_loss=_listed(losses),
+            learning_rate=_listed(rates),
+            ensemble_loss=state.selector.loss,
+            ensemble_members=tuple(s.member for s in state.selector.ensemble),
+            layers=statistics,
+        )
         yield from _stop_members(state, [s.member for s in latest], improved, settings.training.patience or 0)
 
 
@@ -232,8 +242,10 @@ def _stop_members(state: _State, finite: list[int], improved: list[bool], patien
     if len(broken) == len(state.members) and not state.selector.best:
         raise TrainingError(
             f"the loss of all {len(broken)} members stopped being finite in epoch {state.epoch}",
-            where="training", expected="a loss that is a number", fix="--set optimiser.learning_rate=0.0005 (or training.clip_norm=1)",
-        )  # fmt: skip
+            where="training",
+            expected="a loss that is a number",
+            fix="--set optimiser.learning_rate=0.0005 (or training.clip_norm=1)",
+        )
     stay = [place for place, member in enumerate(state.members) if member not in {*broken, *tired}]
     for member in (*broken, *tired):
         best = state.selector.best.get(member)

@@ -57,7 +57,7 @@ def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch:
         optimiser.zero_gradients()  # 1. zero the gradients
         outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
         losses = loss(outputs, batch)  # 3. loss: (members,)
-        losses.sum().backward()  # type: ignore[no-untyped-call]  # 4. backward pass; a sum keeps members apart
+        losses.sum().backward()  # 4. backward pass; a sum keeps members apart
         if clip_norm is not None:
             optimiser.clip(clip_norm)
         optimiser.step(schedule.factor(pace.progress, epoch - 1))  # 5. update

@@ -22,8 +22,9 @@ class PackOptimiser:
         parameters: (name, parameter), each with a leading member axis; layers of the deeper members hold the first few.
         settings: which optimiser, and its momentum.
         learning_rate: (members,)
-        weight_decay: (members,) of weight matrices and tables only; biases, norms and slopes never decay. `adamw` decays
-            the weights themselves (Loshchilov and Hutter 2019), the others add the decay to the gradient, as torch does.
+        weight_decay: (members,) of weight matrices and tables only; biases, norms and slopes never decay. `adamw`
+            decays the weights themselves (Loshchilov and Hutter 2019), the others add the decay to the gradient, as
+            torch does.
     """
 
     def __init__(
@@ -110,9 +111,9 @@ class PackOptimiser:
                 if isinstance(value, Tensor) and value.dim() > 0:
                     state[name] = value[places]
         left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
-        self.parameters, self.directions, self.decays = (
-            [part[place] for place in left] for part in (self.parameters, self.directions, self.decays)
-        )  # type: ignore[assignment]
+        self.parameters = [self.parameters[place] for place in left]
+        self.directions = [self.directions[place] for place in left]
+        self.decays = [self.decays[place] for place in left]
         self.inner.param_groups[0]["params"] = self.directions  # layers that nobody has any more are gone
 
 

@@ -63,9 +63,11 @@ class Pace:
         if self.deadline is not None:
             self.next_look = min(self.next_look, self.step + FIRST_LOOK)
 
-    def stop(self) -> None:
-        """Ends the run here."""
-        self._decide(self.step)
+    def stop(self, step: int) -> None:
+        """Ends the run; a replay of it ends at `step`, which is this one or an earlier one."""
+        self.decisions = [(at, total) for at, total in self.decisions if at < step]
+        self.decisions.append((step, step))
+        self.total = self.step
 
     def _look(self, deadline: float) -> None:
         now = self.clock()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -103,7 +104,7 @@ def step_seconds(spec: PackSpec, batch_size: int) -> float:
     """What a step costs on the reference machine, roughly: a fixed part, the products, and all that is elementwise."""
     members = spec.num_members
     sizes = [spec.widths(depth) for depth in spec.depths]
-    products = sum(a * b for widths in sizes for a, b in zip(widths, widths[1:], strict=False))
+    products = sum(a * b for widths in sizes for a, b in pairwise(widths))
     elements = sum(sum(widths[1:-1]) * 12 + widths[0] * 2 + widths[-1] * 6 for widths in sizes)
     return 6e-4 + 3e-5 * members + batch_size * (6 * products / 4e11 + elements / 4e9) + 6 * products / 6e9
 
@@ -214,10 +215,17 @@ def _make_spec(
     if network.embedding == "piecewise" and features.num_numbers:
         pieces = tuple(max(0, len(edges) - 1) for edges in count_pieces(numbers, size))
     return PackSpec(
-        features=features, outputs=outputs, hidden=hidden, depths=depths, activation=network.activation,
-        embedding=network.embedding or "none", waves=size if network.embedding == "periodic" and features.num_numbers else 0,
-        pieces=pieces, normalisation=network.normalisation, skip=network.skip,
-    )  # fmt: skip
+        features=features,
+        outputs=outputs,
+        hidden=hidden,
+        depths=depths,
+        activation=network.activation,
+        embedding=network.embedding or "none",
+        waves=size if network.embedding == "periodic" and features.num_numbers else 0,
+        pieces=pieces,
+        normalisation=network.normalisation,
+        skip=network.skip,
+    )
 
 
 def _draw_depths(settings: Settings) -> tuple[int, ...]:
@@ -236,17 +244,22 @@ def _draw_depths(settings: Settings) -> tuple[int, ...]:
 def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
     random = np.random.default_rng(derive_seed(settings.run.seed, "sample"))
     members = spec.num_members
-    rates = _draw_log(random, _known(settings.optimiser.learning_rate), members)
-    decays = _draw_log(random, _known(settings.optimiser.weight_decay), members)
-    dropout = _draw_dropout(random, _known(settings.network.dropout), members)
+    rate, decay, drop = settings.optimiser.learning_rate, settings.optimiser.weight_decay, settings.network.dropout
+    assert rate is not None and decay is not None and drop is not None, "resolved before"
+    rates, decays = _draw_log(random, rate, members), _draw_log(random, decay, members)
+    dropout = _draw_dropout(random, drop, members)
     parameters = {depth: spec.num_parameters(depth) for depth in set(spec.depths)}
     return tuple(
         MemberInfo(
-            member=place, hidden=spec.hidden[:depth], num_parameters=parameters[depth], learning_rate=float(rates[place]),
-            weight_decay=float(decays[place]), dropout=float(dropout[place]),
+            member=place,
+            hidden=spec.hidden[:depth],
+            num_parameters=parameters[depth],
+            learning_rate=float(rates[place]),
+            weight_decay=float(decays[place]),
+            dropout=float(dropout[place]),
         )
         for place, depth in enumerate(spec.depths)
-    )  # fmt: skip
+    )
 
 
 def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:

@@ -54,7 +54,7 @@ class FixedSchedule:
             case "multistep":
                 return settings.factor ** sum(progress >= milestone for milestone in settings.milestones)
             case "exponential":
-                return settings.factor**progress
+                return float(settings.factor**progress)
             case "cosine":
                 return _cosine(progress)
             case "flat_cosine":
@@ -75,11 +75,11 @@ class PlateauSchedule:
     The rule is torch's ReduceLROnPlateau with `patience = every`, threshold 1e-4 relative, no cool-down.
     """
 
-    def __init__(self, settings: OptimiserSettings, members: int) -> None:
+    def __init__(self, settings: OptimiserSettings, members: int, device: torch.device | None = None) -> None:
         self.settings = settings
-        self.factors = torch.ones(members)
-        self.best = torch.full((members,), math.inf)
-        self.bad = torch.zeros(members, dtype=torch.int64)
+        self.factors = torch.ones(members, device=device)
+        self.best = torch.full((members,), math.inf, device=device)
+        self.bad = torch.zeros(members, dtype=torch.int64, device=device)
 
     def factor(self, progress: float, epoch: int) -> Tensor:
         """(members,) multipliers."""
@@ -87,7 +87,7 @@ class PlateauSchedule:
 
     def observe(self, losses: Tensor) -> None:
         """Counts epochs without improvement and lowers the rates that have waited long enough."""
-        losses = losses.detach().cpu()
+        losses = losses.detach()
         better = losses < self.best * (1 - 1e-4)
         self.best = torch.where(better, losses, self.best)
         self.bad = torch.where(better, 0, self.bad + 1)
@@ -100,9 +100,9 @@ class PlateauSchedule:
         self.factors, self.best, self.bad = self.factors[positions], self.best[positions], self.bad[positions]
 
 
-def make_schedule(settings: OptimiserSettings, members: int) -> Schedule:
-    """The schedule that the settings name."""
-    return PlateauSchedule(settings, members) if settings.schedule == "plateau" else FixedSchedule(settings)
+def make_schedule(settings: OptimiserSettings, members: int, device: torch.device | None = None) -> Schedule:
+    """The schedule that the settings name; `device` is where the members' learning rates are."""
+    return PlateauSchedule(settings, members, device) if settings.schedule == "plateau" else FixedSchedule(settings)
 
 
 def _cosine(progress: float) -> float:

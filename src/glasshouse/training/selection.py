@@ -90,7 +90,7 @@ class Selector:
         Returns:
             For each, whether it is the member's best so far.
         """
-        improved = [not (s.member in self.best) or s.loss < self.best[s.member].loss for s in latest]
+        improved = [s.member not in self.best or s.loss < self.best[s.member].loss for s in latest]
         self.best |= {s.member: s for s, better in zip(latest, improved, strict=True) if better}
         stale = [s for s, better in zip(latest, improved, strict=True) if not better]
         self._choose([*self.ensemble, *self.best.values(), *stale])
