@@ -57,8 +57,10 @@ class Coverage(Record):
 
 
 class Calibration(Record):
-    """The temperature, and what it did to held-out log-loss. `bins` is the reliability curve on the test rows:
-    (mean predicted probability, observed frequency, rows)."""
+    """The temperature, and what it did to held-out log-loss.
+
+    `bins` is the reliability curve on the test rows: (mean predicted probability, observed frequency, rows).
+    """
 
     temperature: float
     accepted: bool

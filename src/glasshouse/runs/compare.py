@@ -47,6 +47,10 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     Raises:
         SettingsError: a folder is not that of a finished run, or the runs predict different things.
     """
+    if not folders:
+        raise SettingsError(
+            "there is no run to compare", where="RUN", expected="the folders of at least one finished run"
+        )
     runs = [open_run(folder) for folder in folders]
     tasks = {(run.metrics.target, run.metrics.task) for run in runs}
     if len(tasks) > 1:
@@ -81,6 +85,12 @@ def _differences(runs: list[Run]) -> tuple[Difference, ...]:
 
 
 def flat_settings(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name.
+
+    Example:
+        >>> flat_settings({"run": {"seed": 0}})
+        {'run.seed': 0}
+    """
     flat: dict[str, Any] = {}
     for name, value in nested.items():
         flat |= flat_settings(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
