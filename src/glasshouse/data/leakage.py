@@ -23,8 +23,8 @@ def single_column_scores(frame: Frame, schema: Schema) -> dict[str, float]:
     Two classes: 2 AUC - 1. Many classes: the share of the errors of always naming the commonest class that is avoided.
     Regression: R². Nothing is said of tables with fewer than 30 rows, or than 4 a class.
 
-    Three-fold cross-validated over at most 10,000 rows with a small decision tree; categories enter as the target's mean
-    per label over the other folds (many classes: the commonest class per label).
+    Three-fold cross-validated over at most 10,000 rows with a small decision tree; categories enter as the
+    target's mean per label over the other folds (many classes: the commonest class per label).
     """
     assert schema.target is not None
     target = read_target(frame.table[schema.target.name], schema.target).astype(np.float64)
