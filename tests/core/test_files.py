@@ -46,9 +46,12 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     write_atomically(path, "old")
     seen: list[str] = []
     move = os.replace
-    monkeypatch.setattr(
-        os, "replace", lambda a, b: (seen.extend([Path(a).read_text(), Path(b).read_text()]), move(a, b))
-    )
+
+    def watched(beside: str, place: Path) -> None:
+        seen.extend([Path(beside).read_text(), place.read_text()])
+        move(beside, place)
+
+    monkeypatch.setattr(os, "replace", watched)
     write_atomically(path, "new")
     assert seen == ["new", "old"], "the new content is whole before it takes the place of the old"
 

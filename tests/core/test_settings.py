@@ -55,7 +55,7 @@ def test_what_is_beyond_is_refused_by_name(name: str, value: Any) -> None:
 
 
 def test_fractions_leave_rows_to_train_on() -> None:
-    with pytest.raises(SettingsError, match="split cannot be 0.95") as caught:
+    with pytest.raises(SettingsError, match=r"split cannot be 0\.95") as caught:
         build_settings(
             {"source": "a", "target": "y", "split.test": 0.5, "split.validation": 0.25, "split.calibration": 0.2}
         )
