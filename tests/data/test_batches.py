@@ -1,0 +1,75 @@
+"""Every member goes through all rows once an epoch, in an order of its own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from glasshouse.data.batches import Rows, epoch, steps_per_epoch
+
+
+def rows(count: int, categories: bool = True, weights: bool = True) -> Rows:
+    place = torch.arange(count)
+    return Rows(
+        torch.stack([place.float(), 10.0 * place], 1),
+        place.unsqueeze(1) + 1000 if categories else None,
+        place.float() * 2,
+        place.float() * 3 if weights else None,
+    )
+
+
+def all_of(count: int, members: int) -> list[torch.Tensor]:
+    return [torch.arange(count)] * members
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 3), (9, 3), (5, 8), (1, 1), (7, 1)])
+def test_every_member_sees_every_row_once(count: int, size: int) -> None:
+    batches = list(epoch(rows(count), all_of(count, 4), size, torch.Generator().manual_seed(0)))
+    assert len(batches) == steps_per_epoch(count, size)
+    assert [batch.targets.shape for batch in batches[:-1]] == [(4, size)] * (len(batches) - 1)
+    seen = torch.cat([batch.targets for batch in batches], 1) / 2
+    assert torch.equal(seen.sort(1).values, torch.arange(count).float().expand(4, -1))
+
+
+def test_what_belongs_to_a_row_stays_together() -> None:
+    for batch in epoch(rows(50), all_of(50, 3), 8, torch.Generator().manual_seed(0)):
+        place = batch.prepared[..., 0]
+        assert torch.equal(batch.prepared[..., 1], 10 * place)
+        assert torch.equal(batch.targets, 2 * place)
+        assert batch.categories is not None and torch.equal(batch.categories[..., 0].float(), place + 1000)
+        assert batch.weights is not None and torch.equal(batch.weights, 3 * place)
+    bare = next(epoch(rows(5, categories=False, weights=False), all_of(5, 2), 3, torch.Generator()))
+    assert bare.categories is None and bare.weights is None
+
+
+def test_orders_differ_between_members_and_epochs_and_repeat_with_the_seed() -> None:
+    def orders(seed: int, epochs: int) -> list[list[float]]:
+        generator = torch.Generator().manual_seed(seed)
+        passes = [
+            torch.cat([b.targets for b in epoch(rows(40), all_of(40, 3), 16, generator)], 1) for _ in range(epochs)
+        ]
+        return [order.tolist() for one in passes for order in one]
+
+    first = orders(0, 2)
+    assert len({tuple(order) for order in first}) == 6
+    assert orders(0, 2) == first and orders(1, 2) != first
+
+
+def test_networks_that_own_rows_see_only_those() -> None:
+    own = [torch.tensor([0, 2, 4, 6]), torch.tensor([1, 3, 5]), torch.tensor([5, 6, 0])]
+    generator = torch.Generator().manual_seed(0)
+    seen: list[set[int]] = [set(), set(), set()]
+    for _ in range(30):
+        targets = torch.cat([batch.targets for batch in epoch(rows(7), own, 2, generator)], 1) / 2
+        assert targets.shape == (3, 3), "as many as the one with the fewest"
+        for place, order in enumerate(targets.tolist()):
+            assert len(set(order)) == 3
+            seen[place] |= {int(row) for row in order}
+    assert seen == [set(places.tolist()) for places in own], "what had to wait comes in another pass"
+
+
+@pytest.mark.parametrize(("count", "size"), [(800, 32), (10, 32), (33, 32), (64, 32), (1, 5)])
+def test_as_many_batches_as_torchs_loader_has(count: int, size: int) -> None:
+    loader = DataLoader(TensorDataset(torch.zeros(count, 1)), batch_size=size)
+    assert steps_per_epoch(count, size) == len(loader)
