@@ -7,6 +7,7 @@ import shlex
 import sys
 import zipfile
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -18,8 +19,6 @@ from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.options import settings_from_toml
 from glasshouse.core.records import AnyEvent, EpochEnd, Finished, Manifest, Metrics, Score, Started
-from glasshouse.core.settings import Settings
-from glasshouse.data import read
 from glasshouse.model import load
 from glasshouse.network.pack import Pack
 from glasshouse.runs import Run, open_run, train
@@ -67,7 +66,7 @@ def test_resolved_settings_hold_no_open_question(iris: Run) -> None:
     text = (iris.folder / "run.toml").read_text()
     assert settings_from_toml(text, "run.toml") == iris.settings
     decided = {
-        "encode": ["scaling"], "network": ["width", "embedding", "embedding_size", "dropout"], "pack": ["members", "folds"],
+        "encode": ["scaling"], "network": ["width", "embedding", "embedding_size", "dropout"], "pack": ["members"],
         "training": ["loss", "epochs", "batch_size", "patience"], "run": ["threads"],
         "optimiser": ["name", "learning_rate", "weight_decay", "schedule"],
     }  # fmt: skip
@@ -126,7 +125,8 @@ def test_at_most_five_calls_from_train_to_forward(small: Make, monkeypatch: pyte
     stacks: set[tuple[str, ...]] = set()
 
     def forward(self: Pack, *arguments: Any) -> Any:
-        names, frame = [], sys._getframe(1)
+        names: list[str] = []
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = frame.f_code.co_filename
             if "/glasshouse/" in path:

@@ -1,0 +1,145 @@
+"""What a finished model says of other rows: one path, whatever the way to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
+
+from glasshouse.core.errors import DataError, SettingsError
+from glasshouse.model import load
+from glasshouse.runs import Run, evaluate, predict
+from glasshouse.runs.evaluate import Evaluation
+
+from .conftest import people
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+FRESH = """
+import sys
+from glasshouse.runs import predict
+predict(sys.argv[1], sys.argv[2]).write_parquet(sys.argv[3])
+"""
+
+
+def numbers_of(table: pl.DataFrame) -> np.ndarray:
+    """The numeric columns of some predictions."""
+    return table.select(pl.selectors.float()).to_numpy()
+
+
+@pytest.fixture(params=["buyers", "diabetes"])
+def model_and_rows(request: pytest.FixtureRequest) -> tuple[Run, pl.DataFrame]:
+    from glasshouse.data import read
+
+    run: Run = request.getfixturevalue(request.param)
+    return run, people(50, seed=6) if request.param == "buyers" else read("example:diabetes").table.head(50)
+
+
+def test_a_row_alone_in_a_batch_and_in_a_fresh_process(
+    model_and_rows: tuple[Run, pl.DataFrame], tmp_path: Path
+) -> None:
+    run, rows = model_and_rows
+    together = numbers_of(predict(run.model, rows))
+    scale = np.abs(together).max() if run.metrics.task == "regression" else 1.0
+    alone = np.concatenate([numbers_of(predict(run.model, rows[place])) for place in range(12)])
+    backwards = numbers_of(predict(run.model, rows.reverse()))[::-1]
+    rows.write_csv(tmp_path / "rows.csv")
+    command = [sys.executable, "-c", FRESH, str(run.folder), str(tmp_path / "rows.csv"), str(tmp_path / "said.parquet")]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, env=environment, timeout=120)
+    fresh = numbers_of(pl.read_parquet(tmp_path / "said.parquet"))
+    saved = tmp_path / "elsewhere.glass"
+    run.model.save(saved)
+    again = numbers_of(predict(saved, rows))
+    for other in (alone, backwards[:12], fresh[:12], again[:12]):
+        assert np.abs(other - together[:12]).max() / scale < 1e-6
+    assert np.abs(fresh - together).max() / scale < 1e-6
+
+
+def test_predictions_have_a_row_a_row_and_say_their_probabilities(buyers: Run, iris: Run) -> None:
+    table = predict(buyers.folder, people(30, seed=2))
+    assert table.columns == ["prediction", *(f"probability of {label}" for label in buyers.metrics.classes)]
+    said = numbers_of(table)
+    np.testing.assert_allclose(said.sum(1), 1, atol=1e-9)
+    assert table["prediction"].to_list() == [buyers.metrics.classes[place] for place in said.argmax(1)]
+    assert predict(iris.model, "example:iris").height == 150
+
+
+def test_intervals_and_label_sets(diabetes: Run, iris: Run) -> None:
+    table = predict(diabetes.model, "example:diabetes", interval=0.9)
+    assert table.columns == ["prediction", "lower", "upper"]
+    assert (table["lower"] <= table["prediction"]).all() and (table["prediction"] <= table["upper"]).all()
+    wider = predict(diabetes.model, "example:diabetes", interval=0.95)
+    assert ((wider["upper"] - wider["lower"]) >= (table["upper"] - table["lower"])).all()
+    sets = predict(iris.model, "example:iris", interval=0.9)["labels"].to_list()
+    assert {label for labels in sets for label in labels.split(" | ") if label} <= set(iris.metrics.classes)
+
+
+def test_scores_are_scikit_learns_on_the_same_predictions(buyers: Run, diabetes: Run) -> None:
+    rows = people(200, seed=8)
+    found, table = evaluate(buyers.model, rows), predict(buyers.model, rows)
+    actual = [str(value).lower() for value in rows["tall"].to_list()]
+    said = [label.lower() for label in table["prediction"].to_list()]
+    assert found.rows == 200 and found.metric == "accuracy"
+    assert found.scores["accuracy"].value == pytest.approx(accuracy_score(actual, said))
+    labels = [label.lower() for label in buyers.metrics.classes]
+    assert found.scores["log_loss"].value == pytest.approx(log_loss(actual, numbers_of(table), labels=labels), rel=1e-6)
+    patients = evaluate(diabetes.folder, "example:diabetes")
+    from glasshouse.data import read
+
+    truth = read("example:diabetes").table["progression"].cast(pl.Float64).to_numpy()
+    error = mean_squared_error(truth, predict(diabetes.model, "example:diabetes")["prediction"].to_numpy()) ** 0.5
+    assert patients.scores["rmse"].value == pytest.approx(error, rel=1e-6)
+
+
+def test_a_run_and_its_model_agree_on_the_test_rows(diabetes: Run) -> None:
+    """What `metrics.json` says is what the model file gives on those rows."""
+    from glasshouse.core.seeds import derive_seed
+    from glasshouse.data import infer_schema, read, split_rows
+
+    frame = read("example:diabetes")
+    schema = infer_schema(frame, "progression", {})
+    split = split_rows(frame, schema, diabetes.settings.split, derive_seed(diabetes.settings.run.seed, "split"), 0)
+    found = evaluate(load(diabetes.folder), frame.table[split.test])
+    for name, score in diabetes.metrics.ensemble.items():
+        assert found.scores[name].value == pytest.approx(score.value, rel=1e-6), name
+    assert [c.covered for c in found.coverage] == pytest.approx([c.covered for c in diabetes.metrics.coverage])
+
+
+@pytest.mark.parametrize(("by", "least"), [("city", 2), ("age", 2), ("household", 2)])
+def test_slices_are_the_scores_of_those_rows_alone(buyers: Run, by: str, least: int) -> None:
+    rows = people(300, seed=3)
+    found: Evaluation = evaluate(buyers.model, rows, by=by)
+    assert len(found.slices) >= least and sum(part.rows for part in found.slices) <= 300
+    if by == "city":
+        named = {part.value: part for part in found.slices}
+        name = next(name for name in named if name.startswith("city"))
+        own = rows.filter(pl.col("city") == name)
+        alone = evaluate(buyers.model, own)
+        assert named[name].rows == own.height
+        assert named[name].scores["accuracy"].value == pytest.approx(alone.scores["accuracy"].value)
+
+
+def test_rows_without_a_target_are_not_judged(buyers: Run) -> None:
+    rows = people(60, seed=3).with_columns(
+        pl.when(pl.int_range(pl.len()) < 20).then(None).otherwise("tall").alias("tall")
+    )
+    assert evaluate(buyers.model, rows).rows == 40
+    with pytest.raises(DataError, match=r'no row of .* has a value in "tall"') as caught:
+        evaluate(buyers.model, rows.head(20))
+    assert (caught.value.where, caught.value.expected) == ("tall", "rows with a known target")
+
+
+def test_a_column_that_is_not_there(buyers: Run) -> None:
+    with pytest.raises(SettingsError, match='column "ctiy" is not in the table') as caught:
+        evaluate(buyers.model, people(20), by="ctiy")
+    assert caught.value.fix == "--by city" and caught.value.where == "--by"
+    with pytest.raises(DataError, match="height"):
+        predict(buyers.model, people(20).drop("height"))
+    with pytest.raises(DataError, match="tall"):
+        evaluate(buyers.model, people(20).drop("tall"))
