@@ -24,11 +24,12 @@ FLAGS = {"run.effort": "--effort", "run.seconds": "--seconds", "run.seed": "--se
          "split.group": "--group", "split.time": "--time"}  # fmt: skip
 
 
-def make_manifest(prepared: Prepared, settings: Settings, parts: ModelParts) -> Manifest:
+def make_manifest(prepared: Prepared, asked: Settings, settings: Settings, parts: ModelParts) -> Manifest:
     """Puts down everything that decided the run.
 
     Args:
         prepared: the data.
+        asked: the settings before anything was decided; the command shows those.
         settings: as resolved.
         parts: of the finished model.
     """
@@ -37,7 +38,7 @@ def make_manifest(prepared: Prepared, settings: Settings, parts: ModelParts) -> 
     return Manifest(
         glasshouse=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command_of(prepared.settings),
+        command=command_of(asked),
         source=frame.source,
         split_sha256=prepared.split.hashes,
         weights_sha256=weights_sha256(parts),
@@ -61,28 +62,19 @@ def command_of(settings: Settings) -> str:
         >>> command_of(build_settings({"source": "a.csv", "target": "y", "run.seed": 3, "network.skip": True}))
         'glasshouse train a.csv --target y --seed 3 --set network.skip=true'
     """
-    words = [
-        "glasshouse",
-        "train",
-        settings.source if settings.source != MEMORY else "TABLE",
-        "--target",
-        settings.target,
-    ]
+    source = settings.source if settings.source != MEMORY else "TABLE"
+    flags: list[str] = []
+    sets: list[str] = []
     default = Settings(source="", target="")
     for section in settings.__struct_fields__[2:]:
         given, usual = getattr(settings, section), getattr(default, section)
         names = given if isinstance(given, dict) else given.__struct_fields__
         for name in names:
             value = given[name] if isinstance(given, dict) else getattr(given, name)
-            if isinstance(given, dict) or (value != getattr(usual, name) and name not in _DECIDED.get(section, ())):
-                words += _words(f"{section}.{name}", value)
-    return shlex.join(words)
-
-
-_DECIDED = {
-    "read": ("header", "separator", "decimal", "encoding"),
-    "encode": ("scaling",),
-}  # written back while reading
+            if isinstance(given, dict) or value != getattr(usual, name):
+                words = _words(f"{section}.{name}", value)
+                (sets if words[0] == "--set" else flags).extend(words)
+    return shlex.join(["glasshouse", "train", source, "--target", settings.target, *flags, *sets])
 
 
 def _words(name: str, value: Any) -> list[str]:

@@ -67,7 +67,8 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
     """
     begin = time.perf_counter()
     watch = watch or ignore
-    prepared = prepare(source, settings_for(source, target, options), watch)
+    asked = settings_for(source, target, options)
+    prepared = prepare(source, asked, watch)
     plan = _plan(prepared)
     with claim_folder(options.get("out"), prepared) as folder:
         watch(Stage(stage="train", detail=str(folder.path)))
@@ -83,7 +84,7 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
         parts, uncalibrated = _calibrated(prepared, trained)
         warnings = (INTERRUPTED,) * trained.interrupted + prepared.frame.notes
         metrics = _judged(prepared, trained, parts, uncalibrated, warnings, time.perf_counter() - begin)
-        manifest = make_manifest(prepared, settings, parts)
+        manifest = make_manifest(prepared, asked, settings, parts)
         watch(Stage(stage="report"))
         return finish_folder(folder, settings, metrics, manifest, parts)
 
