@@ -146,6 +146,7 @@ class Started(Event, tag="started"):
     device: str
     precision: str
     seconds: float | None = None
+    folds: int = 1  # networks a member consists of; per-member numbers are means over them
 
 
 class LayerStatistics(Record):

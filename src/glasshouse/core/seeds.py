@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-PURPOSES = ("split", "sample", "initialise", "batches", "dropout", "bootstrap", "probe")
+PURPOSES = ("split", "folds", "sample", "initialise", "batches", "dropout", "bootstrap", "probe")
 
 
 def derive_seed(seed: int, purpose: str) -> int:

@@ -131,9 +131,11 @@ class PackSettings(Record):
     members: Count | None = None
     ensemble: Count = 16  # most snapshots in the ensemble
     selection: Literal["greedy", "best", "all"] = "greedy"
+    folds: Count | None = None  # networks a member consists of, each trained without another part of the rows
 
     def __post_init__(self) -> None:
         _require(self.members is None or 1 <= self.members <= 4096, "pack.members", self.members, "1 to 4096")
+        _require(1 <= (self.folds or 1) <= 20 and self.folds != 0, "pack.folds", self.folds, "1 to 20")
         _require(1 <= self.ensemble <= 1000, "pack.ensemble", self.ensemble, "1 to 1000")
 
 

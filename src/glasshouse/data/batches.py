@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,16 +42,17 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     return max(1, -(-num_rows // batch_size))
 
 
-def epoch(rows: Rows, members: int, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """One pass over the rows for every member, each in its own random order.
+def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    """One pass over every network's own rows, each in its own random order.
 
     Args:
-        rows: the training rows.
-        members: how many members there are now.
-        batch_size: rows of each member in a step.
-        generator: drawn from once a member, on the CPU, so that every device sees the same order.
+        rows: the rows that any of them learns from.
+        own: for each network the places of its rows; where one has more than another, the rest waits for the next pass.
+        batch_size: rows of each network in a step.
+        generator: drawn from once a network, on the CPU, so that every device sees the same order.
     """
-    orders = [torch.randperm(rows.num_rows, generator=generator) for _ in range(members)]
+    fewest = min(len(places) for places in own)
+    orders = [places[torch.randperm(len(places), generator=generator)[:fewest]] for places in own]
     order = torch.stack(orders).to(rows.prepared.device)  # (members, rows)
     for places in order.split(batch_size, dim=1):
         flat = places.flatten()

@@ -31,7 +31,8 @@ from glasshouse.data import (
     split_rows,
 )
 from glasshouse.data import check as check_table
-from glasshouse.training.plan import is_textbook
+from glasshouse.data.folds import assign_folds
+from glasshouse.training.plan import decide_folds, is_textbook
 
 Watch = Callable[[Any], None]
 MEMORY = "a table in memory"
@@ -56,6 +57,7 @@ class Prepared:
     schema: Schema
     split: Split
     findings: tuple[Finding, ...]
+    folds: np.ndarray | None  # (train and validation rows,) which fold each is in; None where validation rows judge
     encoder: Encoder
     features: Features  # of all rows
     target: np.ndarray  # (rows,) of all rows, in the target's unit or as class codes
@@ -130,12 +132,18 @@ def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
     settings = msgspec.structs.replace(
         settings, encode=msgspec.structs.replace(settings.encode, scaling=scaling), read=frame.settings
     )
+    known = np.sort(np.concatenate([split.train, split.validation]))
+    settings = decide_folds(settings, len(known))
+    num_folds, folds = settings.pack.folds or 1, None
+    if num_folds > 1:
+        seed = derive_seed(settings.run.seed, "folds")
+        folds = assign_folds(frame, schema, known, num_folds, seed, settings.split.group)
     encoder = fit_encoder(frame, schema, split.train, settings.encode)
     features = encode(frame, schema, encoder)
     made = f"{encoder.num_numbers} numbers, {encoder.num_flags} flags, {len(encoder.cardinalities)} categories"
     watch(Stage(stage="encode", detail=made))
     frame = replace(frame, notes=_notes(frame, schema))
-    return Prepared(settings, frame, schema, split, findings, encoder, features, encode_target(frame, schema))
+    return Prepared(settings, frame, schema, split, findings, folds, encoder, features, encode_target(frame, schema))
 
 
 def _read(source: object, settings: Settings) -> tuple[Frame, Schema, int]:

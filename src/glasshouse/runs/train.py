@@ -95,12 +95,14 @@ def _plan(prepared: Prepared) -> Plan:
     features = FeatureSpec(
         num_numbers=encoder.num_numbers, num_flags=encoder.num_flags, cardinalities=tuple(encoder.cardinalities)
     )
-    numbers = prepared.features.numbers[prepared.split.train]
-    return make_plan(prepared.settings, target.task, len(target.classes), features, numbers)
+    return make_plan(prepared.settings, target.task, len(target.classes), features, _data(prepared).train.numbers)
 
 
 def _data(prepared: Prepared) -> TrainingData:
     split, features, target = prepared.split, prepared.features, prepared.scaled_target
+    if prepared.folds is not None:
+        known = np.sort(np.concatenate([split.train, split.validation]))
+        return TrainingData(features.take(known), target[known], features.take(known), target[known], prepared.folds)
     return TrainingData(
         features.take(split.train), target[split.train], features.take(split.validation), target[split.validation]
     )

@@ -36,12 +36,17 @@ ROWS_AT_ONCE = 2048  # of an evaluation; all members see them together
 
 
 class TrainingData(NamedTuple):
-    """What a pack learns from and what chooses among its snapshots. Targets are class codes, or standardised values."""
+    """What a pack learns from and what chooses among its snapshots. Targets are class codes, or standardised values.
+
+    With folds both are the same rows: a member is one network a fold, which learns from the rows of the others, and
+    every row is judged by the network that has not seen it.
+    """
 
     train: Features
     train_target: np.ndarray  # (rows,)
     validation: Features
     validation_target: np.ndarray  # (rows,)
+    fold: np.ndarray | None = None  # (rows,) which fold a row is left out of; None without folds
 
 
 class Ensemble(NamedTuple):
@@ -73,6 +78,7 @@ class _State:
     policies: Policies
     selector: Selector
     members: tuple[int, ...]  # still training, in the pack's order
+    fold: Tensor | None  # (rows,)
     epoch: int = 0
     judged_step: int = 0  # the last one after which the members were judged
     bad_epochs: dict[int, int] = field(default_factory=dict)
@@ -101,11 +107,12 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
         pack = _new_pack(plan, data.train.numbers).to(device)
         train = _rows(plan, pack, data.train, data.train_target)
         validation = _rows(plan, pack, data.validation, data.validation_target)
-        state = _begin(plan, pack, validation, deadline)
+        fold = torch.from_numpy(data.fold).to(device) if data.fold is not None else None
+        state = _begin(plan, pack, validation, fold, deadline)
         started = Started(
             members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
             batch_size=settings.training.batch_size or 0, device=str(device), precision=settings.run.precision,
-            seconds=settings.run.seconds,
+            seconds=settings.run.seconds, folds=plan.folds,
         )  # fmt: skip
         yield started
         reason = "schedule"
@@ -132,14 +139,15 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
 
 
 def assemble(spec: PackSpec, snapshots: list[Snapshot], shared: dict[str, Tensor]) -> Ensemble:
-    """Snapshots as one pack: a snapshot chosen twice stands once, with twice the weight."""
+    """Snapshots as one pack: a snapshot chosen twice stands once, with twice the weight; a fold weighs its share."""
     unique = {(s.member, s.epoch): s for s in snapshots}
     ordered = sorted(unique.values(), key=lambda s: (-s.depth, s.member, s.epoch))
     counts = {key: sum((s.member, s.epoch) == key for s in snapshots) for key in unique}
     on_cpu = {name: tensor.detach().cpu() for name, tensor in shared.items()}
-    pack = stack(spec, [(s.depth, s.tensors) for s in ordered], on_cpu).eval()
-    weights = tuple(counts[(s.member, s.epoch)] / len(snapshots) for s in ordered)
-    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered))
+    pack = stack(spec, [(s.depth, tensors) for s in ordered for tensors in s.tensors], on_cpu).eval()
+    shares = [(s, counts[(s.member, s.epoch)] / len(snapshots) / len(s.tensors)) for s in ordered]
+    weights = tuple(share for s, share in shares for _ in s.tensors)
+    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered for _ in s.tensors))
 
 
 def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
@@ -147,7 +155,7 @@ def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
     seed = plan.settings.run.seed
     pack = build(plan.spec)
     initialise(pack, plan.settings.network, torch.Generator().manual_seed(derive_seed(seed, "initialise")), numbers)
-    drops = torch.tensor([member.dropout for member in plan.members])
+    drops = _each([member.dropout for member in plan.members], plan)
     if bool((drops > 0).any()):
         pack.dropout = PackDropout(drops, torch.Generator().manual_seed(derive_seed(seed, "dropout")))
     return pack
@@ -166,10 +174,15 @@ def _rows(plan: Plan, pack: Pack, features: Features, target: np.ndarray) -> Row
     return Rows(pack.prepare(numbers, flags), categories, targets, weights)
 
 
-def _begin(plan: Plan, pack: Pack, validation: Rows, deadline: float | None) -> _State:
+def _each(values: list[float], plan: Plan) -> Tensor:
+    """A value of every member as one of every network."""
+    return torch.tensor(values).repeat_interleave(plan.folds)
+
+
+def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadline: float | None) -> _State:
     settings, device = plan.settings, pack.head.weight.device
-    rates = torch.tensor([member.learning_rate for member in plan.members], device=device)
-    decays = torch.tensor([member.weight_decay for member in plan.members], device=device)
+    rates = _each([member.learning_rate for member in plan.members], plan).to(device)
+    decays = _each([member.weight_decay for member in plan.members], plan).to(device)
     by_row = row_loss(settings.training.loss or "", settings.training.label_smoothing)
 
     def loss(outputs: Tensor, batch: Batch) -> Tensor:
@@ -178,12 +191,12 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, deadline: float | None) -> 
     policies = Policies(
         loss=loss,
         optimiser=PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays),
-        schedule=make_schedule(settings.optimiser, len(plan.members), device),
+        schedule=make_schedule(settings.optimiser, len(rates), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
     )
     selector = Selector(_quality_loss(plan, validation), settings.pack.ensemble, settings.pack.selection)
-    return _State(pack, policies, selector, tuple(member.member for member in plan.members))
+    return _State(pack, policies, selector, tuple(member.member for member in plan.members), fold)
 
 
 def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float) -> Iterator[Event]:
@@ -195,24 +208,24 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
     probe = probe[:PROBE_ROWS].to(train.prepared.device)
     while state.members and not pace.over:
         state.epoch += 1
-        total = torch.zeros(len(state.members), device=train.prepared.device)
+        total = torch.zeros(state.pack.spec.num_members, device=train.prepared.device)
         steps = 0
-        batches = epoch(train, len(state.members), settings.training.batch_size or 1, order)
+        batches = epoch(train, _own_rows(plan, state, train.num_rows), settings.training.batch_size or 1, order)
         for step in train_epoch(state.pack, batches, state.policies, state.epoch):
             total += step.losses
             steps += 1
             yield step
         state.pack.eval()
-        quality = _quality(plan, state.pack, validation)
+        quality = _unseen(plan, state, _quality(plan, state.pack, validation))
         losses = state.selector.score(quality)
-        latest = _snapshots(state, quality, losses)
+        latest = _snapshots(plan, state, quality, losses)
         improved = state.selector.update(latest) if latest else []
         state.judged_step = pace.step
         statistics = layer_statistics(
             state.pack, state.policies.optimiser, train.prepared[probe],
-            train.categories[probe] if train.categories is not None else None, state.members,
+            train.categories[probe] if train.categories is not None else None, state.members, plan.folds,
         )  # fmt: skip
-        state.policies.schedule.observe(losses)
+        state.policies.schedule.observe(losses.repeat_interleave(plan.folds))
         factor = state.policies.schedule.factor(pace.progress, state.epoch)  # of the next step, as torch's get_last_lr
         rates = state.policies.optimiser.learning_rate * factor
         yield EpochEnd(
@@ -221,18 +234,35 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
             seconds=pace.clock() - begin,
             progress=pace.progress,
             members=state.members,
-            train_loss=_listed(total / steps),
+            train_loss=_listed((total / steps).view(-1, plan.folds).mean(1)),
             validation_loss=_listed(losses),
-            learning_rate=_listed(rates),
+            learning_rate=_listed(rates[:: plan.folds]),
             ensemble_loss=state.selector.loss,
             ensemble_members=tuple(s.member for s in state.selector.ensemble),
             layers=statistics,
         )
-        yield from _stop_members(state, [s.member for s in latest], improved, settings.training.patience or 0)
+        yield from _stop_members(plan, state, [s.member for s in latest], improved)
 
 
-def _stop_members(state: _State, finite: list[int], improved: list[bool], patience: int) -> Iterator[MemberStopped]:
+def _own_rows(plan: Plan, state: _State, num_rows: int) -> list[Tensor]:
+    """The places of every network's rows: all, or those of the other folds."""
+    if state.fold is None:
+        return [torch.arange(num_rows)] * len(state.members)
+    fold = state.fold.cpu()
+    return [torch.nonzero(fold != left_out)[:, 0] for left_out in range(plan.folds)] * len(state.members)
+
+
+def _unseen(plan: Plan, state: _State, quality: Tensor) -> Tensor:
+    """(networks, rows) to (members, rows): of each row what the network of its fold says, which has not seen it."""
+    if state.fold is None:
+        return quality
+    by_fold = quality.view(-1, plan.folds, quality.shape[1])
+    return by_fold.gather(1, state.fold.view(1, 1, -1).expand(by_fold.shape[0], 1, -1))[:, 0]
+
+
+def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[bool]) -> Iterator[MemberStopped]:
     """Cuts out members whose loss is not finite and, with a patience, those that have stopped getting better."""
+    patience = plan.settings.training.patience or 0
     for member, better in zip(finite, improved, strict=True):
         state.bad_epochs[member] = 0 if better else state.bad_epochs.get(member, 0) + 1
     broken = [member for member in state.members if member not in finite]
@@ -256,20 +286,22 @@ def _stop_members(state: _State, finite: list[int], improved: list[bool], patien
     state.members = tuple(state.members[place] for place in stay)
     if not stay:
         return
-    positions = torch.tensor(stay)
+    positions = torch.tensor([place * plan.folds + fold for place in stay for fold in range(plan.folds)])
     kept = state.pack.keep(positions.to(state.pack.head.weight.device))
     state.policies.optimiser.keep(positions, kept)
     state.policies.schedule.keep(positions)
     state.policies.pace.remeasure()
 
 
-def _snapshots(state: _State, quality: Tensor, losses: Tensor) -> list[Snapshot]:
+def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> list[Snapshot]:
     """One of every member whose loss is finite."""
     found = []
     for place, (member, loss) in enumerate(zip(state.members, losses.tolist(), strict=True)):
         if np.isfinite(loss):
-            tensors = state.pack.member_tensors(place)
-            found.append(Snapshot(member, state.epoch, state.pack.spec.depths[place], loss, tensors, quality[place]))
+            networks = range(place * plan.folds, (place + 1) * plan.folds)
+            tensors = tuple(state.pack.member_tensors(network) for network in networks)
+            depth = state.pack.spec.depths[networks[0]]
+            found.append(Snapshot(member, state.epoch, depth, loss, tensors, quality[place]))
     return found
 
 

@@ -45,6 +45,9 @@ FEWEST_EPOCHS = 6
 LEARNING_RATES = (1e-3, 7e-3)
 WEIGHT_DECAYS = (1e-3, 1.0)
 MOST_DROPOUT = 0.5
+SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small, and members are folds
+FOLDS = 5
+ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 3_000  # inputs that cutting numbers into pieces may make; with many columns, fewer pieces each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
@@ -63,17 +66,44 @@ class Plan:
     members: tuple[MemberInfo, ...]  # in the pack's order, deepest first
     steps_per_epoch: int
 
+    @property
+    def folds(self) -> int:
+        """How many networks a member consists of; they stand side by side in the pack."""
+        return self.settings.pack.folds or 1
+
 
 def is_textbook(settings: Settings) -> bool:
     """Whether one fixed network is asked for: then nothing is added that the textbook's loop does not have."""
     return settings.network.hidden is not None and settings.pack.members == 1
 
 
+def decide_folds(settings: Settings, num_rows: int) -> Settings:
+    """How many networks a member consists of: several where the table is small, one where validation rows can judge.
+
+    Args:
+        settings: as asked for.
+        num_rows: for training and validation together.
+
+    Raises:
+        SettingsError: folds of rows that follow each other in time, which would train on the future.
+    """
+    folds = settings.pack.folds
+    if settings.split.time is not None and (folds or 1) > 1:
+        raise SettingsError(
+            "folds would train on later rows and judge earlier ones", where="pack.folds",
+            expected="1 together with split.time", fix="--set pack.folds=1",
+        )  # fmt: skip
+    if folds is None:
+        alone = settings.pack.members == 1 or settings.split.time is not None
+        folds = 1 if alone or num_rows > SMALL else FOLDS
+    return _replace(settings, "pack", folds=folds)
+
+
 def make_plan(settings: Settings, task: Task, num_classes: int, features: FeatureSpec, numbers: np.ndarray) -> Plan:
     """Decides everything.
 
     Args:
-        settings: as asked for; what is None is decided here.
+        settings: as asked for, with the folds decided; what else is None is decided here.
         task: of the target.
         num_classes: 0 for regression.
         features: what the encoder makes of a row.
@@ -88,15 +118,17 @@ def make_plan(settings: Settings, task: Task, num_classes: int, features: Featur
     settings = _resolve_training(settings, task, num_rows)
     settings = _resolve_run(settings)
     outputs = num_classes if task == "multiclass" else 1
-    depths = _draw_depths(settings)
+    depths = tuple(depth for depth in _draw_depths(settings) for _ in range(_known(settings.pack.folds)))
     spec = _make_spec(settings, features, outputs, depths, numbers)
-    steps = steps_per_epoch(num_rows, _known(settings.training.batch_size))
+    folds = _known(settings.pack.folds)
+    own_rows = num_rows if folds == 1 else num_rows * (folds - 1) // folds
+    steps = steps_per_epoch(own_rows, _known(settings.training.batch_size))
     if settings.training.epochs is None:
         epochs = _fit_epochs(settings, spec, steps)
         settings = _replace(settings, "training", epochs=epochs)
     if settings.training.patience is None:
         epochs = _known(settings.training.epochs)
-        settings = _replace(settings, "training", patience=0 if is_textbook(settings) else max(8, epochs // 3))
+        settings = _replace(settings, "training", patience=0 if is_textbook(settings) else min(40, max(8, epochs // 3)))
     return Plan(settings, task, spec, _draw_members(settings, spec), steps)
 
 
@@ -143,14 +175,14 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
     size = network.embedding_size
     if size is None:
         numbers = max(1, features.num_numbers)
-        room = min(MOST_PIECES // numbers, MOST_PREPARED // (numbers * num_rows))
+        room = min(MOST_PIECES // numbers, MOST_PREPARED // (numbers * num_rows), num_rows // ROWS_A_PIECE)
         size = {"none": 1, "periodic": 12, "piecewise": max(4, min(dial.pieces, room))}[embedding]
     if network.hidden is not None and isinstance(network.depth, int):
         raise SettingsError(
             "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
         )
     return _replace(
-        settings, "network", width=network.width or dial.width, embedding=embedding, embedding_size=size,
+        settings, "network", width=network.width or (dial.width if num_rows > SMALL else min(dial.width, SMALL_WIDTH)), embedding=embedding, embedding_size=size,
         dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
     )  # fmt: skip
 
@@ -258,7 +290,7 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
             weight_decay=float(decays[place]),
             dropout=float(dropout[place]),
         )
-        for place, depth in enumerate(spec.depths)
+        for place, depth in enumerate(spec.depths[:: _known(settings.pack.folds)])
     )
 
 

@@ -21,7 +21,7 @@ Score = Callable[[Tensor], Tensor]  # (entries, rows) of quality to (entries,) l
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One member as it was after one epoch.
+    """One member as it was after one epoch: one network, or one for every fold.
 
     `quality` is all that selection needs of its validation predictions: the predicted value, or the probability of
     the true class; both average over members as the predictions themselves do.
@@ -31,7 +31,7 @@ class Snapshot:
     epoch: int
     depth: int
     loss: float
-    tensors: dict[str, Tensor]
+    tensors: tuple[dict[str, Tensor], ...]
     quality: Tensor  # (rows,)
 
 

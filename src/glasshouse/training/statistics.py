@@ -33,7 +33,7 @@ def listening(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 @torch.no_grad()
 def layer_statistics(
-    pack: Pack, optimiser: PackOptimiser, prepared: Tensor, categories: Tensor | None, members: tuple[int, ...]
+    pack: Pack, optimiser: PackOptimiser, prepared: Tensor, categories: Tensor | None, members: tuple[int, ...], folds: int = 1
 ) -> tuple[LayerStatistics, ...]:
     """The state of every hidden layer and of the head.
 
@@ -43,16 +43,17 @@ def layer_statistics(
         prepared: (rows, features) of the probe rows.
         categories: (rows, columns) of the same.
         members: the names of the members in the pack's order.
+        folds: networks a member consists of, side by side in the pack; their mean is what is said of it.
     """
     blocks = {f"layers.{place}": block for place, block in enumerate(pack.layers)}
     with listening({name: block.activation for name, block in blocks.items()}) as heard:  # type: ignore[misc]
         outputs = pack(prepared, categories)
     updates = {id(p): d for p, d in zip(optimiser.parameters, optimiser.directions, strict=True)}
     found = [
-        _describe(name, heard[name], block.linear, updates, pack.spec.activation, members)  # type: ignore[arg-type]
+        _describe(name, heard[name], block.linear, updates, pack.spec.activation, members, folds)  # type: ignore[arg-type]
         for name, block in blocks.items()
     ]
-    return (*found, _describe("head", outputs, pack.head, updates, "linear", members))
+    return (*found, _describe("head", outputs, pack.head, updates, "linear", members, folds))
 
 
 def _describe(
@@ -62,6 +63,7 @@ def _describe(
     updates: dict[int, Tensor],
     activation: str,
     members: tuple[int, ...],
+    folds: int,
 ) -> LayerStatistics:
     count = activations.shape[0]
     none = torch.zeros(count)
@@ -75,9 +77,9 @@ def _describe(
     gradient = weight.grad.flatten(1).norm(dim=1) if weight.grad is not None else none
     ratio = updates[id(weight)].flatten(1).norm(dim=1) / weight.flatten(1).norm(dim=1).clamp_min(1e-12)
     values = (activations.mean((1, 2)), activations.std((1, 2)), dead, saturated, gradient, ratio)
-    mean, spread, dead_, saturated_, gradient_, ratio_ = (_plain(value) for value in values)
+    mean, spread, dead_, saturated_, gradient_, ratio_ = (_plain(value.view(-1, folds).mean(1)) for value in values)
     return LayerStatistics(
-        layer=name, members=members[:count], mean=mean, spread=spread, dead=dead_, saturated=saturated_,
+        layer=name, members=members[: count // folds], mean=mean, spread=spread, dead=dead_, saturated=saturated_,
         gradient_norm=gradient_, update_ratio=ratio_,
     )  # fmt: skip
 
