@@ -33,9 +33,9 @@ def assign_folds(
     """
     table = frame.take(rows)
     if group is None:
-        keys = row_hashes(table, schema)
+        keys: npt.NDArray[np.generic] = row_hashes(table, schema)
     else:
-        _, keys = np.unique(table.table[group].cast(str).fill_null("").to_numpy(), return_inverse=True)
+        keys = np.unique(table.table[group].cast(str).fill_null("").to_numpy(), return_inverse=True)[1]
     _, first, unit = np.unique(keys, return_index=True, return_inverse=True)
     target = encode_target(table, schema)[first]
     if target.dtype == np.int64:

@@ -181,8 +181,9 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
         raise SettingsError(
             "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
         )
+    width = network.width or (dial.width if num_rows > SMALL else min(dial.width, SMALL_WIDTH))
     return _replace(
-        settings, "network", width=network.width or (dial.width if num_rows > SMALL else min(dial.width, SMALL_WIDTH)), embedding=embedding, embedding_size=size,
+        settings, "network", width=width, embedding=embedding, embedding_size=size,
         dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
     )  # fmt: skip
 

@@ -33,7 +33,12 @@ def listening(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 @torch.no_grad()
 def layer_statistics(
-    pack: Pack, optimiser: PackOptimiser, prepared: Tensor, categories: Tensor | None, members: tuple[int, ...], folds: int = 1
+    pack: Pack,
+    optimiser: PackOptimiser,
+    prepared: Tensor,
+    categories: Tensor | None,
+    members: tuple[int, ...],
+    folds: int = 1,
 ) -> tuple[LayerStatistics, ...]:
     """The state of every hidden layer and of the head.
 

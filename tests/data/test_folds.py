@@ -1,0 +1,73 @@
+"""Folds: every row in one, of about equal size, with every class; what belongs together stays together."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glasshouse.data.folds import assign_folds
+from glasshouse.data.read import read
+from glasshouse.data.schema import infer_schema
+
+
+def dealt(table: pl.DataFrame, target: str, num_folds: int, seed: int = 0, **others: str) -> np.ndarray:
+    frame = read(table)
+    schema = infer_schema(frame, target, dict.fromkeys(others.values(), "ignore"))
+    return assign_folds(frame, schema, np.arange(frame.num_rows), num_folds, seed, **others)
+
+
+def table_of(rows: int, seed: int = 0) -> pl.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "x": draw.normal(size=rows),
+            "house": draw.integers(0, max(2, rows // 4), rows).astype(str),
+            "y": draw.normal(size=rows),
+            "label": draw.choice(["a", "b", "c"], rows, p=[0.7, 0.2, 0.1]),
+        }
+    )
+
+
+@given(st.integers(40, 200), st.integers(2, 8), st.integers(0, 1000))
+def test_sizes_and_shares_are_even(rows: int, num_folds: int, seed: int) -> None:
+    table = table_of(rows, seed)
+    for target in ("y", "label"):
+        folds = dealt(table, target, num_folds, seed)
+        counts = np.bincount(folds, minlength=num_folds)
+        assert len(counts) == num_folds and counts.max() - counts.min() <= 1
+    for label in "abc":
+        own = np.bincount(folds[(table["label"] == label).to_numpy()], minlength=num_folds)
+        assert own.max() - own.min() <= 1, "every fold has its share of every class"
+
+
+def test_a_numbers_stretches_are_shared_out() -> None:
+    table = table_of(500)
+    folds = dealt(table, "y", 5)
+    means = [table["y"].to_numpy()[folds == fold].mean() for fold in range(5)]
+    assert np.ptp(means) < 0.1, "plain chance would give about 0.3"
+
+
+def test_copies_and_groups_stay_together() -> None:
+    table = table_of(60)
+    doubled = pl.concat([table, table]).sample(fraction=1.0, shuffle=True, seed=0)
+    folds = dealt(doubled, "label", 4)
+    together = doubled.with_columns(fold=pl.Series(folds)).group_by(table.columns).agg(pl.col("fold").n_unique())
+    assert together["fold"].max() == 1
+    folds = dealt(table, "y", 4, group="house")
+    assert table.with_columns(fold=pl.Series(folds)).group_by("house").agg(pl.col("fold").n_unique())["fold"].max() == 1
+    assert len(set(folds)) == 4
+
+
+def test_the_seed_deals() -> None:
+    table = table_of(80)
+    assert (dealt(table, "y", 5, 3) == dealt(table, "y", 5, 3)).all()
+    assert (dealt(table, "y", 5, 3) != dealt(table, "y", 5, 4)).any()
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+def test_fewer_rows_than_folds_are_still_dealt_out(rows: int) -> None:
+    folds = dealt(table_of(40)[:rows], "y", 20)
+    assert len(set(folds.tolist())) == rows
