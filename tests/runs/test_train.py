@@ -21,7 +21,7 @@ from glasshouse.core.options import settings_from_toml
 from glasshouse.core.records import AnyEvent, EpochEnd, Finished, Manifest, Metrics, Score, Started
 from glasshouse.model import load
 from glasshouse.network.pack import Pack
-from glasshouse.runs import Run, open_run, train
+from glasshouse.runs import Run, check, open_run, report, train
 
 from .conftest import Make, people
 
@@ -287,3 +287,27 @@ def test_unknown_options_are_named(small: Make) -> None:
     with pytest.raises(SettingsError, match=r"unknown setting 'training\.epoch'") as caught:
         small("example:iris", "species", settings={"training.epoch": 3})
     assert caught.value.fix == "--set training.epochs=..."
+
+
+def test_the_group_cannot_be_the_target(small: Make) -> None:
+    with pytest.raises(SettingsError, match='column "income" cannot be group and target at once') as caught:
+        small(people(), "income", group="income")
+    assert (caught.value.where, caught.value.fix) == ("--group", "leave out --group")
+
+
+def test_checks_before_training_and_the_report_after_it(buyers: Run) -> None:
+    found = check(buyers.settings.source, target="tall", settings={"columns.household": "ignore"})
+    assert found.num_rows == 160 and found.schema.target is not None and found.schema.target.task == "binary"
+    assert {finding.check for finding in found.findings} <= {finding["check"] for finding in buyers.manifest.findings}
+    before = (buyers.folder / "report.html").read_bytes()
+    (buyers.folder / "report.html").unlink()
+    assert report(buyers.folder) == buyers.folder / "report.html"
+    assert (buyers.folder / "report.html").read_bytes() == before
+
+
+def test_a_broken_history_is_named(small: Make) -> None:
+    run = small("example:iris", "species", settings={"training.epochs": 1})
+    (run.folder / "history.jsonl").write_text('{"event": "nothing"}\n')
+    with pytest.raises(SettingsError, match=r"history\.jsonl cannot be read") as caught:
+        _ = run.history
+    assert caught.value.fix == "train again" and caught.value.expected == "the file as glasshouse wrote it"

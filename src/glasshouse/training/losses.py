@@ -49,7 +49,11 @@ def row_loss(name: str, label_smoothing: float = 0.0) -> RowLoss:
 
 
 def member_losses(losses: Tensor, weights: Tensor | None) -> Tensor:
-    """The mean loss of every member: (members, rows) to (members,); with weights, as torch's own losses divide."""
+    """The mean loss of every member: (members, rows) to (members,); with weights, as torch's own losses divide.
+
+    A weight counts the whole row, its smoothed part too; torch's `CrossEntropyLoss(weight, label_smoothing)` weighs the
+    smoothed part by the classes that it is spread over.
+    """
     if weights is None:
         return losses.mean(-1)
     return (losses * weights).sum(-1) / weights.sum(-1)

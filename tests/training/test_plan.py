@@ -1,0 +1,142 @@
+"""What is decided before training: nothing stays open, members differ as they should, contradictions are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from glasshouse.core.errors import SettingsError
+from glasshouse.core.options import build_settings
+from glasshouse.core.settings import Settings
+from glasshouse.network.spec import FeatureSpec
+from glasshouse.training.plan import Plan, decide_folds, device_of, make_plan
+
+from .plans import table
+
+
+def asked(**settings: Any) -> Settings:
+    return build_settings({"source": "none", "target": "y", **{k.replace("__", "."): v for k, v in settings.items()}})
+
+
+def planned(rows: int = 300, **settings: Any) -> Plan:
+    numbers, _ = table("regression", rows)
+    features = FeatureSpec(num_numbers=5, num_flags=0)
+    return make_plan(decide_folds(asked(**settings), rows), "regression", 0, features, numbers)
+
+
+@pytest.mark.parametrize("effort", ["quick", "standard", "thorough"])
+@pytest.mark.parametrize("rows", [60, 3000])
+def test_every_effort_gives_a_plan_that_can_be_built(effort: str, rows: int) -> None:
+    plan = planned(rows, run__effort=effort)
+    settings = plan.settings
+    for value in (settings.network.width, settings.network.embedding_size, settings.pack.members, settings.pack.folds,
+                  settings.training.epochs, settings.training.batch_size, settings.training.patience,
+                  settings.training.loss, settings.optimiser.name, settings.optimiser.schedule,
+                  settings.run.threads):  # fmt: skip
+        assert value is not None
+    assert plan.spec.num_members == len(plan.members) * plan.folds
+    assert len(plan.members) == settings.pack.members
+    assert list(plan.spec.depths) == sorted(plan.spec.depths, reverse=True)
+    for place, member in enumerate(plan.members):
+        assert member.member == place and len(member.hidden) == plan.spec.depths[place * plan.folds]
+
+
+def test_a_longer_effort_is_more_work() -> None:
+    plans = [planned(30_000, run__effort=effort) for effort in ("quick", "standard", "thorough")]
+    work = [plan.spec.num_members * (plan.settings.training.epochs or 0) * plan.spec.hidden[0] for plan in plans]
+    assert work == sorted(work) and len(set(work)) == 3
+
+
+def test_members_draw_from_the_ranges_on_a_logarithmic_scale() -> None:
+    plan = planned(
+        pack__members=400, optimiser__learning_rate=[1e-4, 1e-1], optimiser__weight_decay=[1e-3, 10],
+        network__dropout=[0.0, 0.6],
+    )  # fmt: skip
+    for name, low, high in (("learning_rate", 1e-4, 1e-1), ("weight_decay", 1e-3, 10)):
+        drawn = np.array([getattr(member, name) for member in plan.members])
+        assert drawn.min() >= low and drawn.max() <= high
+        places = (np.log(drawn) - np.log(low)) / np.log(high / low)  # uniform in [0, 1]: deviation of the mean 0.0144
+        assert places.mean() == pytest.approx(0.5, abs=0.06) and places.std() == pytest.approx(0.289, abs=0.03)
+    dropout = np.array([member.dropout for member in plan.members])
+    assert 0.4 < (dropout == 0).mean() < 0.6 and 0 <= dropout.max() <= 0.6
+    one = planned(pack__members=1, optimiser__learning_rate=[1e-4, 1e-2])
+    assert one.members[0].learning_rate == pytest.approx(1e-3), "the middle of the range"
+
+
+def test_one_value_is_the_same_for_all_members() -> None:
+    plan = planned(optimiser__learning_rate=0.02, optimiser__weight_decay=0.3, network__dropout=0.25)
+    assert {(m.learning_rate, m.weight_decay, m.dropout) for m in plan.members} == {(0.02, 0.3, 0.25)}
+
+
+def test_every_depth_is_tried_and_the_seed_draws_the_rest() -> None:
+    plan = planned(network__depth=[1, 4], pack__members=8, pack__folds=1)
+    assert plan.spec.depths == (4, 4, 3, 3, 2, 2, 1, 1)
+    assert set(planned(network__depth=3).spec.depths) == {3}
+    assert planned(network__depth=[1, 3], pack__members=1).spec.depths == (2,)
+    rates = [[m.learning_rate for m in planned(run__seed=seed).members] for seed in (0, 0, 1)]
+    assert rates[0] == rates[1] != rates[2]
+
+
+def test_a_fixed_architecture_is_kept() -> None:
+    plan = planned(network__hidden=[9, 4], pack__members=3, pack__folds=1)
+    assert plan.spec.hidden == (9, 4) and plan.spec.depths == (2, 2, 2) and plan.spec.embedding == "none"
+    linear = planned(network__hidden=[], pack__members=1)
+    assert linear.spec.hidden == () and linear.members[0].num_parameters == 6
+
+
+def test_what_was_decided_decides_nothing_else_again() -> None:
+    """A run repeats from its resolved settings: deciding on them once more changes nothing."""
+    for options in (
+        {},
+        {"run__seconds": 3.0},
+        {"network__hidden": [8, 8], "pack__members": 1},
+        {"run__effort": "quick"},
+    ):
+        plan = planned(**options)
+        numbers, _ = table("regression", 300)
+        again = make_plan(decide_folds(plan.settings, 300), "regression", 0, plan.spec.features, numbers)
+        assert again == plan
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "problem", "expected"),
+    [
+        ("regression", {"training__loss": "bce"}, "loss bce does not fit a regression target", "mse or l1 or huber"),
+        ("binary", {"training__loss": "mse"}, "loss mse does not fit a binary target", "bce"),
+        ("multiclass", {"training__loss": "bce"}, "loss bce does not fit a multiclass target", "cross_entropy"),
+        ("regression", {"training__label_smoothing": 0.1}, "a number has no classes", "a target with classes"),
+        ("regression", {"training__class_weights": "balanced"}, "a number has no classes", "a target with classes"),
+        ("regression", {"network__hidden": [3], "network__depth": 2}, "network.depth has no effect", ""),
+    ],
+)  # fmt: skip
+def test_contradictions_are_told(task: Any, options: dict[str, Any], problem: str, expected: str) -> None:
+    numbers, _ = table(task, 100)
+    settings = decide_folds(asked(**options), 100)
+    classes = {"regression": 0, "binary": 2, "multiclass": 3}[task]
+    with pytest.raises(SettingsError) as caught:
+        make_plan(settings, task, classes, FeatureSpec(num_numbers=5, num_flags=0), numbers)
+    assert caught.value.problem.startswith(problem) and caught.value.expected == expected
+    assert caught.value.where.startswith(("training", "network"))
+
+
+def test_folds_and_time_do_not_go_together() -> None:
+    with pytest.raises(SettingsError, match="folds would train on later rows and judge earlier ones") as caught:
+        decide_folds(asked(split__time="when", pack__folds=3), 100)
+    assert caught.value.fix == "--set pack.folds=1"
+    assert decide_folds(asked(split__time="when"), 100).pack.folds == 1
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "klingon", ""])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"device '{name}' is not there") as caught:
+        device_of(asked(run__device=name))
+    assert (caught.value.where, caught.value.fix) == ("run.device", "--set run.device=auto")
+    assert caught.value.expected.startswith("one of auto, cpu")
+
+
+def test_devices_that_are_there() -> None:
+    assert device_of(asked(run__device="cpu")) == torch.device("cpu")
+    assert device_of(asked()).type in {"cpu", "cuda", "mps"}
