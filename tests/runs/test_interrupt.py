@@ -119,6 +119,14 @@ def test_a_budget_ends_the_run_with_its_schedule_finished_and_can_be_repeated(sm
     assert result.everything, [row for row in result.rows if not row.matches]
 
 
+def test_a_slow_judgement_leaves_less_of_the_budget_to_training(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring that is slow on a few rows will be slow in the end: training has to make room for it."""
+    monkeypatch.setattr(sys.modules["glasshouse.runs.train"], "score", lambda *_, **__: time.sleep(0.3))
+    options = {"training.epochs": 100_000, "training.patience": 0}
+    run = small("example:diabetes", "progression", seconds=4.0, settings=options)
+    assert run.history[-1].seconds < 3.0, "four seconds less five times 0.3"
+
+
 @pytest.mark.slow
 def test_twenty_seconds_end_within_twenty_five(tmp_path: Path) -> None:
     begin = time.perf_counter()

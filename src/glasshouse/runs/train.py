@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from glasshouse.core.seeds import derive_seed
 from glasshouse.evaluation.baselines import linear_outputs, naive_outputs
 from glasshouse.evaluation.conformal import fit_uncertainty
 from glasshouse.evaluation.judge import Judged, judge
+from glasshouse.evaluation.scores import score
 from glasshouse.model import Model, ModelParts, Origin
 from glasshouse.model.uncertainty import apply_temperature
 from glasshouse.network.spec import FeatureSpec
@@ -26,6 +27,9 @@ from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
 from glasshouse.training.plan import Plan, make_plan
 
 T = TypeVar("T")
+SCORED_AT_FIRST = 2_000  # test rows that the cost of judging is measured on
+SCORED_SETS = 5  # sets of predictions that are scored in the end, about
+MOST_RESAMPLED = 40_000  # rows from which the bootstrap draws fewer resamples, and costs no more
 INTERRUPTED = "training was interrupted: the networks are the best until then"
 
 
@@ -70,10 +74,12 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
     asked = settings_for(source, target, options)
     prepared = prepare(source, asked, watch)
     plan = _plan(prepared)
+    simple = _simple(prepared)
     with claim_folder(options.get("out"), prepared) as folder:
         watch(Stage(stage="train", detail=str(folder.path)))
         trained = _drain(
-            fit(plan, _data(prepared), _deadline(prepared, begin)), lambda event: folder.tell(event, watch)
+            fit(plan, _data(prepared), _deadline(prepared, begin, simple.judging)),
+            lambda event: folder.tell(event, watch),
         )
         settings = plan.settings
         if trained.decisions:
@@ -83,7 +89,8 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
         watch(Stage(stage="evaluate"))
         parts, uncalibrated = _calibrated(prepared, trained)
         warnings = (INTERRUPTED,) * trained.interrupted + prepared.frame.notes
-        metrics = _judged(prepared, trained, parts, uncalibrated, warnings, time.perf_counter() - begin)
+        metrics = _judged(prepared, trained, parts, uncalibrated, warnings, simple)
+        metrics = msgspec.structs.replace(metrics, seconds=time.perf_counter() - begin)
         manifest = make_manifest(prepared, asked, settings, parts)
         watch(Stage(stage="report"))
         return finish_folder(folder, settings, metrics, manifest, parts)
@@ -108,12 +115,38 @@ def _data(prepared: Prepared) -> TrainingData:
     )
 
 
-def _deadline(prepared: Prepared, begin: float) -> float | None:
+class Simple(NamedTuple):
+    """What simple ways to predict say of the test rows, and how long judging the networks there will take."""
+
+    naive: np.ndarray  # (rows,) or (rows, classes)
+    linear: np.ndarray
+    judging: float  # seconds, estimated
+
+
+def _simple(prepared: Prepared) -> Simple:
+    """Before training, so that whoever has little time knows how much of it the judgement needs."""
+    split, target, features = prepared.split, prepared.target, prepared.features
+    assert prepared.schema.target is not None, "a run has a target"
+    task, classes = prepared.schema.target.task, len(prepared.schema.target.classes)
+    known = np.concatenate([split.train, split.validation])
+    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
+    naive = naive_outputs(task, target[known], len(split.test), classes)
+    linear = linear_outputs(task, features.take(known), target[known], features.take(split.test), seed, classes)
+    if prepared.settings.run.seconds is None:
+        return Simple(naive, linear, 0.0)
+    few = min(len(split.test), SCORED_AT_FIRST)
+    begin = time.perf_counter()
+    score(task, target[split.test[:few]], linear[:few], seed=seed)
+    judging = (time.perf_counter() - begin) * min(len(split.test), MOST_RESAMPLED) / few
+    return Simple(naive, linear, SCORED_SETS * judging)
+
+
+def _deadline(prepared: Prepared, begin: float, judging: float) -> float | None:
     """When training has to end, so that judging and reporting fit into the budget too."""
     seconds = prepared.settings.run.seconds
     if seconds is None:
         return None
-    return begin + seconds - min(8.0, max(0.5, 0.2 * seconds))
+    return begin + seconds - min(0.5 * seconds, max(0.5, 0.1 * seconds, 0.05 * seconds + judging))
 
 
 def _drain(events: Generator[Any, None, T], tell: Watch) -> T:
@@ -158,7 +191,7 @@ def _judged(
     parts: ModelParts,
     uncalibrated: Model,
     warnings: tuple[str, ...],
-    seconds: float,
+    simple: Simple,
 ) -> Metrics:
     split, target, task = prepared.split, prepared.target, uncalibrated.task
     test = prepared.frame.take(split.test)
@@ -167,19 +200,14 @@ def _judged(
     outputs = said.outputs
     if task != "regression":
         outputs = apply_temperature(outputs, parts.uncertainty.temperature)
-    known = np.concatenate([split.train, split.validation])
-    classes = uncalibrated.classes
-    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
-    linear = linear_outputs(
-        task, prepared.features.take(known), target[known], prepared.features.take(split.test), seed, len(classes)
-    )
     private = {finding.column for finding in prepared.findings if finding.check == "personal-data"}
     shown = [column.name for column in prepared.schema.used if column.name not in private]
     counts = {part: len(getattr(split, part)) for part in ("train", "validation", "calibration", "test", "dropped")}
     return judge(Judged(
-        task=task, target=parts.target.name, classes=classes, actual=target[split.test], outputs=outputs,
+        task=task, target=parts.target.name, classes=uncalibrated.classes, actual=target[split.test], outputs=outputs,
         uncalibrated=said.outputs, spread=said.spread, best_single=single.outputs,
-        naive=naive_outputs(task, target[known], len(split.test), len(classes)), linear=linear,
+        naive=simple.naive, linear=simple.linear,
         uncertainty=parts.uncertainty, row_numbers=split.test + 1, table=test.table.select(shown),
-        counts=RowCounts(**counts), seconds=seconds, members=trained.members, seed=seed, warnings=warnings,
+        counts=RowCounts(**counts), seconds=0.0, members=trained.members,
+        seed=derive_seed(prepared.settings.run.seed, "bootstrap"), warnings=warnings,
     ))  # fmt: skip

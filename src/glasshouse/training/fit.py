@@ -5,6 +5,7 @@ Whoever watches (progress bar, recorder, and later a web page or a tracker) read
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,6 +109,8 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
         train = _rows(plan, pack, data.train, data.train_target)
         validation = _rows(plan, pack, data.validation, data.validation_target)
         fold = torch.from_numpy(data.fold).to(device) if data.fold is not None else None
+        if deadline is not None and not settings.run.pace:
+            deadline -= _judging_seconds(plan, pack, validation)
         state = _begin(plan, pack, validation, fold, deadline)
         started = Started(
             members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
@@ -321,6 +324,13 @@ def _quality(plan: Plan, pack: Pack, rows: Rows) -> Tensor:
             chosen = targets.view(1, -1, 1).expand(outputs.shape[0], -1, 1)
             parts.append(torch.softmax(outputs, -1).gather(-1, chosen)[..., 0])
     return torch.cat(parts, 1)
+
+
+def _judging_seconds(plan: Plan, pack: Pack, rows: Rows) -> float:
+    """How long it takes to judge all members once: after the last step it has to be done once more."""
+    begin = time.perf_counter()
+    _quality(plan, pack.eval(), rows)
+    return time.perf_counter() - begin
 
 
 def _quality_loss(plan: Plan, validation: Rows) -> Score:
