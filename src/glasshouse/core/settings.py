@@ -59,20 +59,20 @@ class SplitSettings(Record):
     """[split]: which rows train, select, calibrate and judge."""
 
     test: Fraction | str = 0.2  # a fraction, or the path of a file that holds the test rows
-    validation: Fraction = 0.15
-    calibration: Fraction = 0.1
+    validation: Fraction | None = None
+    calibration: Fraction | None = None
     group: str | None = None  # rows of one value of this column stay together
     time: str | None = None  # earlier rows train, later rows judge
 
     def __post_init__(self) -> None:
         for name in ("validation", "calibration"):
-            _fraction(f"split.{name}", getattr(self, name))
+            _fraction(f"split.{name}", getattr(self, name) or 0.0)
         if isinstance(self.test, float):
             _require(0 < self.test < 1, "split.test", self.test, "a fraction between 0 and 1, or the path of a file")
-            total = self.test + self.validation + self.calibration
+            total = self.test + (self.validation or 0.0) + (self.calibration or 0.0)
             _require(total < 0.95, "split", total, "fractions that leave at least 5 % of the rows to train on")
         _require(
-            self.validation > 0,
+            self.validation is None or self.validation > 0,
             "split.validation",
             self.validation,
             "a fraction above 0: it chooses among the networks",

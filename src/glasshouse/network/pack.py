@@ -185,6 +185,8 @@ def initialise(
             parameter.data.uniform_(-bound, bound, generator=generator)
         elif name == "tables.weight":
             parameter.data.normal_(0.0, 1.0 / math.sqrt(parameter.shape[-1]), generator=generator)
+            assert pack.tables is not None
+            parameter.data[:, pack.tables.offsets] = 0.0  # nobody trained the place of the unseen: it says nothing
         elif name == "waves.frequency":
             parameter.data.normal_(0.0, 0.3, generator=generator)
         elif name == "waves.phase":

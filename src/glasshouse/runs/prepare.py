@@ -32,6 +32,7 @@ from glasshouse.data import (
 )
 from glasshouse.data import check as check_table
 from glasshouse.data.folds import assign_folds
+from glasshouse.data.split import decide_fractions
 from glasshouse.training.plan import decide_folds, is_textbook
 
 Watch = Callable[[Any], None]
@@ -122,6 +123,7 @@ def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
             detail=f"{frame.num_rows:,} rows, {len(schema.columns)} columns, {len(schema.used)} of them used",
         )
     )
+    settings = msgspec.structs.replace(settings, split=decide_fractions(settings.split, frame.num_rows - num_test))
     split = split_rows(frame, schema, settings.split, derive_seed(settings.run.seed, "split"), num_test)
     findings = check_table(frame, schema, split)
     counts = ", ".join(

@@ -31,17 +31,18 @@ class Dial:
 
     members: int
     width: int
-    pieces: int
+    pieces: int  # of all numbers together
     most_epochs: int
     seconds: float  # of training on the reference machine (2 cores) that the number of epochs is fitted to
 
 
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, width=128, pieces=32, most_epochs=48, seconds=25),
-    "standard": Dial(members=32, width=192, pieces=48, most_epochs=96, seconds=150),
-    "thorough": Dial(members=64, width=256, pieces=64, most_epochs=160, seconds=1200),
+    "quick": Dial(members=16, width=128, pieces=512, most_epochs=48, seconds=25),
+    "standard": Dial(members=32, width=192, pieces=1024, most_epochs=96, seconds=150),
+    "thorough": Dial(members=64, width=256, pieces=2048, most_epochs=160, seconds=1200),
 }
-FEWEST_EPOCHS = 6
+FEWEST_EPOCHS = 3
+BESIDES = 1.4  # what judging and keeping snapshots cost beside the steps; measured on six tables
 LEARNING_RATES = (1e-3, 7e-3)
 WEIGHT_DECAYS = (1e-3, 1.0)
 MOST_DROPOUT = 0.5
@@ -49,7 +50,7 @@ SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small, and 
 FOLDS = 5
 ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
-MOST_PIECES = 3_000  # inputs that cutting numbers into pieces may make; with many columns, fewer pieces each
+MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
 PAYING_PRODUCTS = (
     4_000_000  # operations of one member's product from which bfloat16 is faster (research: 2 to 3 million tie)
@@ -175,8 +176,8 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
     size = network.embedding_size
     if size is None:
         numbers = max(1, features.num_numbers)
-        room = min(MOST_PIECES // numbers, MOST_PREPARED // (numbers * num_rows), num_rows // ROWS_A_PIECE)
-        size = {"none": 1, "periodic": 12, "piecewise": max(4, min(dial.pieces, room))}[embedding]
+        room = min(dial.pieces // numbers, MOST_PREPARED // (numbers * num_rows), num_rows // ROWS_A_PIECE)
+        size = {"none": 1, "periodic": 12, "piecewise": max(4, min(MOST_PIECES, room))}[embedding]
     if network.hidden is not None and isinstance(network.depth, int):
         raise SettingsError(
             "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
@@ -234,7 +235,7 @@ def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
     dial = DIALS[settings.run.effort]
     if settings.run.seconds is not None:  # the clock decides; this is the most that makes sense
         return 4 * DIALS["thorough"].most_epochs
-    cost = steps * step_seconds(spec, _known(settings.training.batch_size))
+    cost = steps * step_seconds(spec, _known(settings.training.batch_size)) * BESIDES
     return int(min(dial.most_epochs, max(FEWEST_EPOCHS, dial.seconds / cost)))
 
 
