@@ -114,7 +114,7 @@ def test_brackets_in_a_name_are_shown_as_they_are(runs: Any, capsys: pytest.Capt
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m glasshouse train --help | true; echo ${{PIPESTATUS[0]}}"
+    command = f'"{sys.executable}" -m glasshouse train --help | true; echo ${{PIPESTATUS[0]}}'
     finished = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(SOURCES), "PYTHONUNBUFFERED": "1"},

@@ -67,9 +67,9 @@ def test_the_bar_says_what_a_person_wants_to_know(monkeypatch: pytest.MonkeyPatc
     with screen.capture() as captured:
         screen.print(board)
     lines = captured.get().splitlines()
-    assert "16 networks side by side, 4,000 to 5,500 parameters, cpu float32" in lines[0]
+    assert "16 members side by side, 4,000 to 5,500 parameters, cpu float32" in lines[0]
     assert lines[1].split()[-5:] == ["50%", "0:05", "left", "epoch", "10"]
-    assert lines[2].strip() == "12 of 16 networks training, the ensemble's validation loss is 0.0400"
+    assert lines[2].strip() == "12 of 16 members training, the ensemble's validation loss is 0.0400"
     assert max(map(len, lines)) <= 80
 
 
@@ -84,19 +84,19 @@ def test_a_pipe_gets_plain_lines(
     lines = said.err.splitlines()
     assert lines[0] == "a.csv → y"
     assert "read      569 rows, 31 columns" in lines
-    assert "train     50%  0:05 left  12 of 16 networks training  validation loss 0.0400" in lines
+    assert "train     50%  0:05 left  12 of 16 members training  validation loss 0.0400" in lines
     assert sum(" left " in line for line in lines) == 10
     assert "\x1b" not in said.err
     assert sys.stderr is not None
 
 
-def test_a_pack_of_one_is_one_network(monkeypatch: pytest.MonkeyPatch, cli_events: Any) -> None:
+def test_a_pack_of_one_is_one_member(monkeypatch: pytest.MonkeyPatch, cli_events: Any) -> None:
     started = next(event for event in cli_events if isinstance(event, Started))
     alone = Started(
         members=started.members[:1], epochs=2, steps_per_epoch=1, batch_size=8, device="cpu", precision="float32"
     )
     text = shown(monkeypatch, [alone], width=80)
-    assert "1 network, 4,000 parameters, cpu float32" in text
+    assert "1 member, 4,000 parameters, cpu float32" in text
 
 
 def test_an_error_on_the_way_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:

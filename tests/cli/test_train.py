@@ -42,7 +42,7 @@ def test_the_end_shows_scores_places_and_next_steps(runs: Any, capsys: pytest.Ca
     said = capsys.readouterr()
     folder = runs.answers["train"].folder
     names = [line.split("  ")[0] for line in said.out.splitlines()]
-    for name in ("naive baseline", "linear model", "best single network", "ensemble"):
+    for name in ("naive baseline", "linear model", "best single member", "ensemble"):
         assert name in names
     assert "0.974 (0.944 – 0.994)" in said.out
     assert f"report  {folder}/report.html" in said.out

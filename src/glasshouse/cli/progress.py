@@ -68,20 +68,21 @@ def clock(seconds: float) -> str:
 
 
 def _members(count: int, most: int) -> str:
-    return f"{count} of {most} networks training" if most > 1 else "1 network training"
+    return f"{count} of {most} members training" if most > 1 else "1 member training"
 
 
 def _pack(started: Started) -> str:
     sizes = [member.num_parameters for member in started.members]
     smallest, largest = min(sizes, default=0), max(sizes, default=0)
     size = f"{smallest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
-    count = "1 network" if len(sizes) == 1 else f"{len(sizes)} networks side by side"
-    return f"{count}, {size} parameters, {started.device} {started.precision}"
+    count = "1 member" if len(sizes) == 1 else f"{len(sizes)} members side by side"
+    folds = f" of {started.folds} networks each, one a fold" if started.folds > 1 else ""
+    return f"{count}{folds}, {size} parameters, {started.device} {started.precision}"
 
 
 def _ending(event: Finished) -> str:
     networks = len(set(event.ensemble_members))
-    chosen = "1 network" if networks == 1 else f"{networks} networks"
+    chosen = "1 member" if networks == 1 else f"{networks} members"
     why = _ENDINGS.get(event.reason)
     epochs = "1 epoch" if event.epochs == 1 else f"{event.epochs} epochs"
     text = f"{epochs} in {clock(event.seconds)}, {chosen} chosen, validation loss {event.ensemble_loss:.4f}"

@@ -62,7 +62,7 @@ def score_table(metrics: Metrics, width: int) -> Table:
     methods: list[tuple[str, Scores]] = [
         ("naive baseline", metrics.baseline),
         ("linear model", metrics.linear),
-        ("best single network", metrics.best_single),
+        ("best single member", metrics.best_single),
         ("ensemble", metrics.ensemble),
     ]
     table = scores_by_row(

@@ -114,7 +114,7 @@ def curves_chart(epochs: Sequence[EpochEnd], chosen: frozenset[int], best_epoch:
     ticks = {"type": "log", "tickvals": _log_ticks(min(losses), max(losses))} if log else {}
     y = _axis("validation loss (lower is better)", **ticks)
     first, last = epochs[0].ensemble_loss, epochs[-1].ensemble_loss
-    at = f" The best single network was at its best after epoch {best_epoch}." if best_epoch else ""
+    at = f" The best single member was at its best after epoch {best_epoch}." if best_epoch else ""
     return Chart(
         name="curves",
         title="How the networks learnt",

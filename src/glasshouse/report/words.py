@@ -23,7 +23,7 @@ LOWER_IS_BETTER = {"log_loss", "rmse", "mae"}
 CONTENDERS = {
     "baseline": "Naive baseline",
     "linear": "Linear model",
-    "best_single": "Best single network",
+    "best_single": "Best single member",
     "ensemble": "The network (ensemble)",
 }
 
