@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from glasshouse.core.records import Diagnostics
+from glasshouse.core.settings import PackSettings
 from glasshouse.report import render
 from glasshouse.report.markup import element, script_json, text
 from glasshouse.report.page import _CONTENTS
@@ -190,6 +191,15 @@ def test_the_split_says_how_leakage_is_avoided(regression_run, binary_run):
     other = outline(render(*binary_run)).words
     assert "every class is equally frequent" in other
     assert "train again with --group COLUMN" in other
+
+
+def test_folds_are_explained(binary_run):
+    settings, made, metrics, history = binary_run
+    folded = msgspec.structs.replace(settings, pack=PackSettings(folds=5))
+    shown = outline(render(folded, made, metrics, history)).words
+    assert "members of 5\xa0networks each, trained side by side" in shown
+    assert "pooled in 5 folds" in shown
+    assert "folds" not in outline(render(settings, made, metrics, history)).words
 
 
 def test_the_columns_are_those_beside_the_target(regression_run):

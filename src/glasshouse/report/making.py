@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -52,11 +53,17 @@ def asked(settings: Settings, manifest: Manifest, metrics: Metrics) -> Html:
                 ("From", text(manifest.source.name)),
                 ("Kind of question", text(words.task_words(metrics.task, metrics.classes))),
                 ("Effort", text(settings.run.effort + budget)),
-                ("Answered by", text(f"a pack of {words.count(metrics.members, 'network')}, trained side by side")),
+                ("Answered by", text(_pack_words(settings, metrics))),
                 ("Training took", text(words.duration(metrics.seconds))),
             ]
         ),
     )
+
+
+def _pack_words(settings: Settings, metrics: Metrics) -> str:
+    folds = settings.pack.folds or 1
+    each = f" of {words.count(folds, 'network')} each" if folds > 1 else ""
+    return f"a pack of {words.count(metrics.members, 'member')}{each}, trained side by side"
 
 
 def data(manifest: Manifest, target: str) -> Html:
@@ -155,7 +162,7 @@ def _split_words(settings: Settings, metrics: Metrics) -> str:
     said = []
     chosen = settings.split
     if isinstance(chosen.test, str):
-        said.append(f"The test rows are those of {chosen.test}.")
+        said.append(f"The test rows are those of {Path(chosen.test).name}.")
     if chosen.time is not None:
         said.append(f"Rows were sorted by {chosen.time}: the earliest train, the latest test.")
     elif metrics.task == "regression":
@@ -167,6 +174,11 @@ def _split_words(settings: Settings, metrics: Metrics) -> str:
     said.append(
         "Rows that are exact copies of one another stayed in one part, so none could be learnt by heart and tested."
     )
+    if (folds := settings.pack.folds or 1) > 1:
+        said.append(
+            f"The table is small, so train and validation rows were pooled in {folds} folds. A member is {folds} "
+            "networks, each learnt without one fold, and every row was judged by the one that had not seen it."
+        )
     said.append("Scales, categories and missing-value rules were learnt from the training rows alone.")
     return " ".join(said)
 
@@ -194,9 +206,9 @@ def _training_words(finished: Finished, votes: Counter[int]) -> str:
     snapshots = sum(votes.values())
     return (
         f"Training ended after {words.count(finished.epochs, 'epoch')} and {words.duration(finished.seconds)}, because "
-        f"{_REASONS[finished.reason]}. {words.count(snapshots, 'snapshot')} of {words.count(len(votes), 'network')} "
+        f"{_REASONS[finished.reason]}. {words.count(snapshots, 'snapshot')} of {words.count(len(votes), 'member')} "
         f"answer together: their validation loss is {words.figure(finished.ensemble_loss)}, that of the best single "
-        f"network {words.figure(finished.best_loss)}."
+        f"member {words.figure(finished.best_loss)}."
     )
 
 
@@ -226,11 +238,11 @@ def _members(
             ]
         )
     headings = [
-        "Network", "Share of the answer", "Best loss", "Hidden layers", "Weights", "Learning rate", "Weight decay",
+        "Member", "Share of the answer", "Best loss", "Hidden layers", "Weights", "Learning rate", "Weight decay",
         "Dropout", "Trained until",
     ]  # fmt: skip
-    body = table("The networks of the pack", headings, rows, numeric=range(1, 8))
-    return folded(f"The {words.count(len(rows), 'network')}, one by one", body, unfolded=len(rows) <= 8)
+    body = table("The members of the pack", headings, rows, numeric=range(1, 8))
+    return folded(f"The {words.count(len(rows), 'member')}, one by one", body, unfolded=len(rows) <= 8)
 
 
 def _layers(layers: Sequence[LayerStatistics]) -> Html:
