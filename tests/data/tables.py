@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from glasshouse.data.frame import Frame
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import Schema, infer_schema
+from glasshouse.data.schema import Schema
 
 
 def houses(num_rows: int = 200, seed: int = 0) -> pl.DataFrame:

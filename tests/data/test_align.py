@@ -11,8 +11,8 @@ from tests.data.tables import as_text, houses
 from glasshouse.core.errors import DataError
 from glasshouse.data.align import align, append
 from glasshouse.data.encode import encode_target
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 
 FRAME = read(houses())
 SCHEMA = infer_schema(FRAME, "price")

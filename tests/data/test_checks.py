@@ -10,9 +10,9 @@ from tests.data.tables import houses, known
 
 from glasshouse.core.settings import SplitSettings
 from glasshouse.data.checks import Finding, check
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.leakage import single_column_scores
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 from glasshouse.data.split import split_rows
 from glasshouse.data.words import personal_data, protected_attribute, tokens
 

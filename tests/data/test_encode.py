@@ -13,8 +13,9 @@ from tests.data.tables import as_text, houses, known
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.settings import EncodeSettings
 from glasshouse.data.encode import Encoder, Features, encode, encode_target, fit_encoder
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import Schema, infer_schema
+from glasshouse.data.schema import Schema
 
 FRAME = read(houses())
 SCHEMA = infer_schema(FRAME, "price")

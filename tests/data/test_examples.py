@@ -6,8 +6,8 @@ import pytest
 
 from glasshouse.core.errors import DataError
 from glasshouse.data.examples import EXAMPLES, example_target
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 
 
 @pytest.mark.parametrize(

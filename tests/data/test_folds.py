@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasshouse.data.folds import assign_folds
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 
 
 def dealt(table: pl.DataFrame, target: str, num_folds: int, seed: int = 0, **others: str) -> np.ndarray:

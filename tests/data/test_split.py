@@ -17,8 +17,8 @@ from glasshouse.core.settings import SplitSettings
 from glasshouse.data.align import append
 from glasshouse.data.encode import encode_target
 from glasshouse.data.fingerprints import row_hashes
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 from glasshouse.data.split import Split, split_rows
 
 FRAME = read(houses())

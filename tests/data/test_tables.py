@@ -10,8 +10,8 @@ import pytest
 from glasshouse.core.settings import EncodeSettings, SplitSettings
 from glasshouse.data.align import append
 from glasshouse.data.encode import encode, encode_target, fit_encoder
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import infer_schema
 from glasshouse.data.split import split_rows
 
 ID = frozenset[str]()

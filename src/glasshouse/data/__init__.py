@@ -5,8 +5,9 @@ from glasshouse.data.checks import Finding, check
 from glasshouse.data.encode import Encoder, Features, encode, encode_target, fit_encoder
 from glasshouse.data.examples import EXAMPLES, example_target
 from glasshouse.data.frame import Frame
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import Column, Schema, TargetSchema, infer_schema
+from glasshouse.data.schema import Column, Schema, TargetSchema
 from glasshouse.data.split import Split, split_rows
 
 __all__ = [

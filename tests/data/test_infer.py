@@ -13,8 +13,9 @@ from tests.data.tables import houses, known
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import ReadSettings
+from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
-from glasshouse.data.schema import Column, Schema, infer_schema
+from glasshouse.data.schema import Column, Schema
 from glasshouse.data.values import Reading, parse_numbers, parse_times
 
 MANY = 60
