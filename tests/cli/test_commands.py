@@ -140,17 +140,19 @@ def test_evaluate_shows_scores_coverage_and_parts(runs: Any, capsys: pytest.Capt
     runs.answers["evaluate"] = SimpleNamespace(
         target="price [kEUR]", task="regression", metric="rmse", rows=1200, scores=scores,
         coverage=(Coverage(confidence=0.9, covered=0.915, low=0.88, high=0.94, size=3.0),),
-        slices=(
+        notes=("the model learnt from a.csv itself",), slices=(
             SimpleNamespace(column="sex", value="[male]", rows=900, small=False, scores=scores),
             SimpleNamespace(column="sex", value="female", rows=9, small=True, scores=scores),
         ),
     )  # fmt: skip
     assert main(["evaluate", "runs/a", "x.csv", "--by", "sex"]) == 0
     assert runs.calls == [("evaluate", (Path("runs/a"), "x.csv"), {"by": "sex"})]
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    captured = capsys.readouterr()
+    lines = [line.rstrip() for line in captured.out.splitlines()]
     assert lines[0] == "price [kEUR]: scores on 1,200 rows (95 % interval)"
     assert "all rows   2.000 (1.900 – 2.100)   0.500 (0.400 – 0.600)" in lines
     assert "90 % intervals held the truth in 91.5 % of the rows (88.0 – 94.0 %)" in lines
+    assert "note: the model learnt from a.csv itself" in captured.err
     assert "by sex" in lines
     assert any(line.startswith("[male], 900 rows ") for line in lines)
     assert any(line.startswith("female, 9 rows (few) ") for line in lines)

@@ -143,3 +143,12 @@ def test_a_column_that_is_not_there(buyers: Run) -> None:
         predict(buyers.model, people(20).drop("height"))
     with pytest.raises(DataError, match="tall"):
         evaluate(buyers.model, people(20).drop("tall"))
+
+
+def test_a_model_scored_on_what_it_learnt_from_says_so(diabetes: Run) -> None:
+    from glasshouse.data import read
+
+    told = evaluate(diabetes.model, "example:diabetes").notes
+    assert len(told) == 1
+    assert f"flatter it; its scores on the {diabetes.metrics.rows.test} test rows alone" in told[0]
+    assert evaluate(diabetes.model, read("example:diabetes").table.head(60)).notes == ()

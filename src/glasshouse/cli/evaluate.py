@@ -33,7 +33,7 @@ def evaluate(
 
 
 def _show(result: Evaluation) -> None:
-    from glasshouse.cli.console import output
+    from glasshouse.cli.console import errors, output
     from glasshouse.cli.tables import scores_by_row
 
     screen = output()
@@ -43,6 +43,8 @@ def _show(result: Evaluation) -> None:
     for held in result.coverage:
         measured = f"{100 * held.covered:.1f} % of the rows ({100 * held.low:.1f} – {100 * held.high:.1f} %)"
         screen.print(f"{100 * held.confidence:.0f} % {what} held the truth in {measured}", style="dim")
+    for note in result.notes:
+        errors().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
     if result.slices:
         screen.print()
         # A small part is marked: its interval says more than its score.

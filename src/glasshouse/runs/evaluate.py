@@ -9,7 +9,7 @@ import polars as pl
 
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
-from glasshouse.data import align, encode_target, read
+from glasshouse.data import Frame, align, encode_target, read
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
 from glasshouse.evaluation.slices import Slice, score_slices
@@ -26,6 +26,7 @@ class Evaluation(Record):
     scores: Scores
     coverage: tuple[Coverage, ...] = ()
     slices: tuple[Slice, ...] = ()
+    notes: tuple[str, ...] = ()  # what makes the scores mean less than they seem to
 
 
 def evaluate(model: Model | str | Path, source: object, *, by: str | None = None, seed: int = 0) -> Evaluation:
@@ -60,6 +61,7 @@ def evaluate(model: Model | str | Path, source: object, *, by: str | None = None
         scores=score(model.task, actual, said.outputs, seed=seed),
         coverage=measure_coverage(model.task, actual, said.outputs, said.spread, model.parts.uncertainty),
         slices=score_slices(model.task, actual, said.outputs, _column(frame.table, by)[known]) if by else (),
+        notes=_learnt_from(model, frame),
     )  # fmt: skip
 
 
@@ -95,6 +97,16 @@ def predict(model: Model | str | Path, source: object, *, interval: float | None
         return table
     sets = model.predict_interval(frame, interval)
     return table.with_columns(labels=pl.Series([" | ".join(labels[row]) for row in sets.astype(bool)]))
+
+
+def _learnt_from(model: Model, frame: Frame) -> tuple[str, ...]:
+    """Says so where the table is the one that the model was trained on: most of its rows are no test."""
+    manifest, metrics = model.sections.get("manifest") or {}, model.sections.get("metrics") or {}
+    if (manifest.get("source") or {}).get("sha256") != frame.source.sha256:
+        return ()
+    test = (metrics.get("rows") or {}).get("test")
+    judged = f"; its scores on the {test:,} test rows alone are in the run's report" if isinstance(test, int) else ""
+    return (f"the model learnt from {frame.source.name} itself, so these scores flatter it{judged}",)
 
 
 def _column(table: pl.DataFrame, name: str) -> pl.Series:

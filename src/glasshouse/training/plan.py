@@ -37,7 +37,7 @@ class Dial:
 
 
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, width=128, pieces=512, most_epochs=48, seconds=25),
+    "quick": Dial(members=16, width=128, pieces=512, most_epochs=48, seconds=36),
     "standard": Dial(members=32, width=192, pieces=1024, most_epochs=96, seconds=150),
     "thorough": Dial(members=64, width=256, pieces=2048, most_epochs=160, seconds=1200),
 }
