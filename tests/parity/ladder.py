@@ -5,6 +5,7 @@ Each rung is an `assert_` function that returns nothing; `test_ladder.py` shows 
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glasshouse.foundations.differences import numerical_gradient
-from glasshouse.foundations.parity import Inputs, Row
+from glasshouse.foundations.drawing import Inputs
+from glasshouse.foundations.parity import Row
 
 Array = NDArray[np.float64]
 DIFFERENCES_TOLERANCE = 1e-7
@@ -42,7 +44,9 @@ def is_differentiated(value: Any) -> bool:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The arrays (or numbers) in a value, in order: tuples and lists are opened."""
+    """The arrays (or numbers) in a value, in order: tuples, lists and records are opened."""
+    if dataclasses.is_dataclass(value):
+        value = tuple(vars(value).values())
     if isinstance(value, tuple | list):
         for item in value:
             yield from leaves(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import importlib
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from tests.parity.ladder import (
 from glasshouse.foundations.parity import ROWS, Row
 
 FOUNDATIONS = Path(__file__).resolve().parents[2] / "src/glasshouse/foundations"
-IDEAS = sorted(path for path in FOUNDATIONS.glob("*.py") if path.stem not in ("__init__", "parity"))
+IDEAS = sorted(path for path in FOUNDATIONS.glob("*.py") if path.stem not in ("__init__", "parity", "drawing"))
 DIFFERENTIATED = [row for row in ROWS if row.backward]
 SUFFIXES = ("_derivative", "_gradient", "_backward")
 ERROR = 1e-5
@@ -49,6 +50,8 @@ def off(value: Any, place: int) -> Any:
     counter = iter(range(10**6))
 
     def walk(item: Any) -> Any:
+        if dataclasses.is_dataclass(item):
+            return walk(tuple(vars(item).values()))
         if isinstance(item, tuple | list):
             return type(item)(walk(one) for one in item)
         return item * (1.0 + ERROR) if next(counter) == place else item
