@@ -13,7 +13,7 @@ from glasshouse.cli.train import train
 from glasshouse.core.settings import Effort
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLANNED = ("explain", "fairness", "card", "resume", "export", "serve", "lab", "learn")
+PLANNED = ("explain", "fairness", "card", "resume", "export", "serve", "lab")
 
 FROZEN = {
     "train": "SOURCE --effort --group --json --out --seconds --seed --set --target --test --time",
@@ -23,6 +23,7 @@ FROZEN = {
     "compare": "RUN RUN... --json",
     "reproduce": "RUN --json",
     "report": "RUN --json",
+    "learn": "TOPIC --code --json --list --plot --seed",
     "doctor": "--json",
 }
 

@@ -10,13 +10,14 @@ from glasshouse.cli.check import check
 from glasshouse.cli.compare import compare
 from glasshouse.cli.doctor import doctor
 from glasshouse.cli.evaluate import evaluate
+from glasshouse.cli.learn import learn
 from glasshouse.cli.predict import predict
 from glasshouse.cli.report import report
 from glasshouse.cli.reproduce import reproduce
 from glasshouse.cli.train import train
 
 # In the order in which a newcomer meets them.
-_COMMANDS = (train, check, evaluate, predict, compare, reproduce, report, doctor)
+_COMMANDS = (train, check, evaluate, predict, compare, reproduce, report, learn, doctor)
 COMMANDS = tuple(command.__name__ for command in _COMMANDS)
 
 # Plain help: half the start-up time of the boxed one, and the same text in every terminal.

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.foundations import losses
+from glasshouse.foundations.gradients import clip_by_norm
 from glasshouse.foundations.network import network, network_backward
 from glasshouse.foundations.optimisers import Stepped, sgd
 
@@ -38,12 +40,14 @@ class Recipe:
         activation: the name of a function of `activations`.
         optimiser: a rule of `optimisers`, called with a parameter, its gradient and its memory.
         batch_size: rows an update.
+        clip_norm: the greatest length of the gradient of all parameters together; None for any.
     """
 
     loss: str = "mean_squared_error"
     activation: str = "relu"
     optimiser: Callable[..., Stepped] = sgd
     batch_size: int = 32
+    clip_norm: float | None = None
 
 
 def mini_batches(order: Order, batch_size: int) -> list[Order]:
@@ -52,7 +56,7 @@ def mini_batches(order: Order, batch_size: int) -> list[Order]:
 
 
 def train(
-    x: Array, actual: Array, weights: Arrays, biases: Arrays, orders: Sequence[Order], recipe: Recipe
+    x: Array, actual: NDArray[Any], weights: Arrays, biases: Arrays, orders: Sequence[Order], recipe: Recipe
 ) -> tuple[list[Array], list[Array], list[float]]:
     """Trains a network.
 
@@ -81,6 +85,8 @@ def train(
             grad = loss_gradient(outputs, actual[batch])  # 4. backward
             for part in network_backward(grad, x[batch], *now, recipe.activation)[1:]:
                 gradients.extend(part)
+            if recipe.clip_norm is not None:
+                gradients = clip_by_norm(gradients, recipe.clip_norm)
             for place, gradient in enumerate(gradients):  # 5. update
                 stepped = recipe.optimiser(parameters[place], gradient, memories[place])
                 parameters[place], memories[place] = stepped

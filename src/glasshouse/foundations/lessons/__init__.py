@@ -5,15 +5,37 @@
 
 from __future__ import annotations
 
-from glasshouse.foundations.lessons import neurons
+from glasshouse.foundations.lessons import layers, learning, networks, neurons, pitfalls
 from glasshouse.foundations.lessons.lesson import Lesson, Numbers, Plot
 
 __all__ = ["LESSONS", "Lesson", "Numbers", "Plot"]
 
 LESSONS: tuple[Lesson, ...] = (
-    # --- neurons
+    Lesson(neurons.neuron, ("neuron",)),
+    Lesson(neurons.perceptron, ("perceptron",)),
+    Lesson(neurons.xor, ("perceptron", "dense", "training")),
+    Lesson(neurons.parameters, ("architecture",)),
     Lesson(neurons.activations, ("activations",), Plot("x", ("values", "slopes"))),
-    # --- networks
-    # --- training
-    # --- layers
+    Lesson(neurons.collapse, ("dense",)),
+    Lesson(neurons.softmax, ("softmax",)),
+    Lesson(networks.forward, ("network",)),
+    Lesson(networks.initialisation, ("initialisation",), Plot("layers", ("spread",), logarithmic=True)),
+    Lesson(networks.sine, ("network", "training"), Plot("widths", ("errors",), logarithmic=True)),
+    Lesson(networks.losses, ("losses",)),
+    Lesson(learning.gradient_descent, ("descent",), Plot("step", ("x", "f"))),
+    Lesson(learning.chain_rule, ("tape",)),
+    Lesson(learning.backpropagation, ("network", "tape", "differences"), Plot("epoch", ("loss",))),
+    Lesson(learning.mini_batches, ("training",)),
+    Lesson(learning.optimisers, ("optimisers",), Plot("step", ("loss",), logarithmic=True)),
+    Lesson(learning.schedules, ("schedules",), Plot("step", ("rate",))),
+    Lesson(pitfalls.vanishing_gradients, ("gradients",), Plot("layers", ("first_layer",), logarithmic=True)),
+    Lesson(pitfalls.exploding_gradients, ("gradients",)),
+    Lesson(pitfalls.dead_relu, ("gradients", "activations")),
+    Lesson(layers.normalisation, ("normalisation",)),
+    Lesson(layers.dropout, ("dropout",)),
+    Lesson(layers.convolution, ("convolution",)),
+    Lesson(layers.pooling, ("pooling",)),
+    Lesson(layers.recurrent, ("rnn", "lstm", "gru", "recurrence"), Plot("steps_back", ("gradient",), logarithmic=True)),
+    Lesson(layers.attention, ("attention",)),
+    Lesson(layers.embedding, ("embedding",)),
 )
