@@ -27,12 +27,14 @@ def show_numbers(numbers: dict[str, Any], screen: Console) -> None:
     single.show_header = False
     for name, value in alone(numbers).items():
         single.add_row(f"[dim]{name}[/]", value)
-    if single.row_count:
+    begun = bool(single.row_count)
+    if begun:
         screen.print(single)
-    for place, (title, columns) in enumerate(tables(numbers)):
+    for title, columns in tables(numbers):
         for part in fitting(columns, screen.width):
-            if place or single.row_count:
+            if begun:
                 screen.print()
+            begun = True
             if title:
                 screen.print(title, style="bold", markup=False)
             table = plain_table()
@@ -131,4 +133,5 @@ def shown(value: Any) -> str:
         return value
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:.4g}" if abs(value) >= 1e7 else f"{value:,.0f}"
+    # From 9,999.5 on four digits would round to 1e+04.
+    return f"{value:,.4g}" if abs(value) < 9999.5 else f"{value:.4g}" if abs(value) >= 1e7 else f"{value:,.0f}"
