@@ -2,7 +2,8 @@
 
 A `console` block holds commands after `$ ` and what they print. Each of our own commands is run, in order, in one empty
 folder; the numbers are masked (they differ from machine to machine), and every line shown must then be among the lines
-printed. `...` stands for lines left out. A `python` block is run in the same folder, after the sessions.
+printed. `...` stands for lines left out. A `python` block is run in the same folder, after the sessions; but for code
+that `tests/docs/include.py` fills in from the source: `tests/docs` runs it among the names of its file.
 """
 
 from __future__ import annotations
@@ -17,12 +18,18 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CODE = re.compile(r"^<!-- code: [^\n]+ -->\n```python\n.*?^```\n", flags=re.MULTILINE | re.DOTALL)
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]
 
 
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def written(text: str) -> str:
+    """A page without the code that is filled in from the source."""
+    return CODE.sub("", text)
 
 
 def session(block: str) -> list[tuple[str, list[str]]]:
@@ -65,7 +72,7 @@ def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
         words = shlex.split(command)
         if words[0] == "glasshouse":
             assert not_printed(shown, run([sys.executable, "-m", *words], tmp_path)) == [], command
-    for block in blocks(text, "python"):
+    for block in blocks(written(text), "python"):
         run([sys.executable, "-W", "error", "-c", block], tmp_path)
 
 
@@ -75,6 +82,13 @@ def test_the_readme_shows_a_session_and_the_python_of_it() -> None:
         command.startswith("glasshouse train ") for block in blocks(text, "console") for command, _ in session(block)
     )
     assert any("gh.train(" in block for block in blocks(text, "python"))
+
+
+def test_code_without_its_source_is_run() -> None:
+    included = "<!-- code: foundations/dense.py dense -->\n```python\ndef dense(): ...\n```\n"
+    typed = "```python\nprint(1)\n```\n"
+    assert blocks(written(included + typed), "python") == ["print(1)\n"]
+    assert blocks(written("<!-- code: gone -->\n\n" + typed + included), "python") == ["print(1)\n"]
 
 
 def test_a_line_that_is_not_printed_is_found() -> None:
