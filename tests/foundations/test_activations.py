@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -42,6 +43,18 @@ def test_infinities_and_nan_are_not_hidden(name: str) -> None:
     assert found[0] == (1.0 if name in ("step", "sigmoid", "tanh") else np.inf)
     if name != "step":
         assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_minus_infinity_is_as_torch_has_it(name: str) -> None:
+    x = torch.tensor([-math.inf], dtype=torch.float64, requires_grad=True)
+    expected = TORCH[name](x)
+    with np.errstate(invalid="ignore"):  # x · Φ(x) is -∞ · 0 = nan, in torch as here
+        found, slope = getattr(ours, name)(x.detach().numpy()), getattr(ours, f"{name}_derivative")(x.detach().numpy())
+    np.testing.assert_array_equal(found, expected.detach().numpy())
+    if name != "step":
+        (wanted,) = torch.autograd.grad(expected.sum(), x)
+        np.testing.assert_array_equal(slope, wanted.numpy())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,10 +104,19 @@ def test_the_numbers_in_the_comments() -> None:
     assert 0.0005 < apart < 0.0013
     negative = x[ours.gelu_derivative(x) < 0.0]
     assert negative.max() == pytest.approx(-0.75, abs=0.01)
-    far = np.array([37.5])
+    far = np.array([37.0])
     assert ours.sigmoid_derivative(far) > 0.0 == 1.0 - ours.sigmoid(far)
     assert ours.tanh_derivative(np.array([20.0])) > 0.0 == 1.0 - np.tanh(20.0) ** 2
+    lost = 1.0 - np.tanh([1.0, 8.0]) ** 2 - ours.tanh_derivative(np.array([1.0, 8.0]))
+    assert abs(lost[0]) < 1e-15 * ours.tanh_derivative(np.array(1.0))
+    assert abs(lost[1]) > 1e-11 * ours.tanh_derivative(np.array(8.0))
+    assert np.isfinite(math.cosh(710.0))
+    with pytest.raises(OverflowError):
+        math.cosh(711.0)
     assert np.all(np.isfinite(ours.tanh_derivative(np.array([711.0]))))
+    assert ours.sigmoid_derivative(np.zeros(1)) ** 10 < 1e-6
+    x = np.linspace(1.0, 2.0, 10_001)
+    assert x[ours.gelu_derivative(x).argmax()] == pytest.approx(1.41, abs=0.005)
 
 
 def test_prelu_at_a_kink_gives_the_slope_no_gradient() -> None:

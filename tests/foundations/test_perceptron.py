@@ -40,6 +40,14 @@ def test_of_all_sixteen_tasks_it_learns_those_that_a_line_parts() -> None:
     assert parted.count(0.75) == 2
 
 
+def test_where_a_sum_loses_digits_a_state_that_comes_back_proves_nothing() -> None:
+    x, actual = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1e17]]), np.array([0.0, 1.0, 0.0])
+    assert learn(x, actual).repeats
+    assert np.array_equal(predict(x, np.array([-2e17, 1.0]), -0.5), actual)  # a line that parts them all the same
+    # The same rows with a number that a sum can hold: now they are learnt.
+    assert learn(np.where(x == 1e17, 10.0, x), actual).converged
+
+
 def test_a_rate_only_scales_the_weights() -> None:
     small, large = learn(CORNERS, AND, learning_rate=0.1), learn(CORNERS, AND)
     assert small.mistakes == large.mistakes
@@ -80,3 +88,19 @@ def test_the_best_line_is_the_best_of_very_many(seed: int) -> None:
     fires = x @ np.stack([np.cos(angles), np.sin(angles)]) > offsets
     tried = float(np.max(np.mean(fires == (actual[:, None] == 1.0), axis=0)))
     assert best_line(x, actual) == tried
+
+
+def test_turning_the_rows_changes_nothing_although_rounding_moves_them() -> None:
+    random = np.random.default_rng(0)
+    grid = np.array(list(itertools.product(range(4), repeat=2)), dtype=float)
+    for _ in range(400):
+        x = random.permutation(grid)[:7]
+        actual, angle = random.integers(2, size=7).astype(float), random.uniform(0.0, 2.0 * np.pi)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        assert best_line(x @ turn / 3.0 + random.normal(size=2), actual) == best_line(x, actual)
+
+
+def test_rows_in_one_line_are_parted_once() -> None:
+    x = np.linspace(0.1, 0.3, 3)[:, None] * np.array([1.0, 1.0])
+    for answers, share in {(0, 0, 1): 1.0, (1, 0, 0): 1.0, (0, 1, 0): 2 / 3, (1, 1, 1): 1.0}.items():
+        assert best_line(x, np.array(answers)) == share
