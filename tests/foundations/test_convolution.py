@@ -18,7 +18,8 @@ def test_every_stride_padding_and_size_is_torchs_forward_and_backward(
 ) -> None:
     x, kernel, bias = RANDOM.normal(size=(2, 3, 7, 8)), RANDOM.normal(size=(4, 3, *size)), RANDOM.normal(size=4)
     tensors = [torch.tensor(array, requires_grad=True) for array in (x, kernel, bias)]
-    expected = functional.conv2d(*tensors, stride=stride, padding=padding)
+    image, weight, offset = tensors
+    expected = functional.conv2d(image, weight, offset, stride=stride, padding=padding)
     found = conv2d(x, kernel, bias, stride, padding)
     np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-10, atol=1e-12)
     grad = RANDOM.normal(size=found.shape)

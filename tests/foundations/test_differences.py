@@ -9,7 +9,7 @@ from glasshouse.foundations.differences import numerical_gradient
 def error(step: float) -> float:
     """How far the slope of the sine at 1 is off, for a step."""
     found = numerical_gradient(lambda x: float(np.sin(x)[0]), np.array([1.0]), step)
-    return abs(float(found[0]) - np.cos(1.0))
+    return abs(float(found[0]) - float(np.cos(1.0)))
 
 
 def test_ten_digits_are_right() -> None:

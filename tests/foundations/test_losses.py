@@ -57,7 +57,7 @@ def test_the_gradient_of_a_row_adds_up_to_nothing() -> None:
 
 @pytest.mark.parametrize("name", [*REGRESSION, "cross_entropy", "binary_cross_entropy"])
 def test_a_loss_on_top_of_a_network_has_the_gradient_of_exactly_that_loss(name: str) -> None:
-    # Two wrong parts can cancel into the gradient of another loss than the one that is printed: so the whole is checked.
+    # Two wrong parts can cancel into the gradient of another loss than the one printed: so the whole is checked.
     random = np.random.default_rng(0)
     x, weights, biases = (
         random.normal(size=(7, 3)),

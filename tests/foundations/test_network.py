@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,10 @@ from glasshouse.foundations.network import layer_values, network, network_backwa
 
 RANDOM = np.random.default_rng(0)
 SMOOTH = "sigmoid tanh elu gelu gelu_tanh silu linear relu leaky_relu".split()
-MODULES = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "linear": nn.Identity,
-           "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu_tanh": lambda: nn.GELU(approximate="tanh")}  # fmt: skip
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "linear": nn.Identity,
+    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu_tanh": lambda: nn.GELU(approximate="tanh"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("activation", SMOOTH)

@@ -22,7 +22,8 @@ TWINS = {
 def test_two_hundred_steps_are_torchs(name: str) -> None:
     rule, make = TWINS[name]
     random = np.random.default_rng(0)
-    parameter, memory = random.normal(size=(3, 2)), ()
+    parameter = random.normal(size=(3, 2))
+    memory: tuple[np.ndarray, ...] = ()
     twin = nn.Parameter(torch.tensor(parameter))
     optimiser = make([twin])
     for _ in range(200):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_five_epochs_are_torchs_five_epochs(ours, theirs) -> None:
     orders = [RANDOM.permutation(37) for _ in range(5)]
     recipe = Recipe("cross_entropy", "tanh", ours, batch_size=8)
     found = train(x, labels, weights, biases, orders, recipe)
-    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)).double()
     for layer, weight, bias in zip((model[0], model[2]), weights, biases, strict=True):
         layer.weight, layer.bias = nn.Parameter(torch.tensor(weight.T)), nn.Parameter(torch.tensor(bias))
     optimiser = theirs(model.parameters())

@@ -42,6 +42,7 @@ def _backward(
 ) -> tuple[Array, ...]:
     """The gradients of the sequence, of the first state and of the parameters."""
     states = _states(cell[0], xs, state, parameters)
+    # Gradients of what every step shares, the weights, start from zero and collect a share from each step.
     x_grads = np.zeros_like(xs)
     state_grads = tuple(np.zeros_like(part) for part in state)
     sums = [np.zeros_like(parameter) for parameter in parameters]

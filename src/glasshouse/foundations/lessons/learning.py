@@ -167,7 +167,8 @@ def optimisers(seed: int) -> Numbers:
 def schedules(seed: int) -> Numbers:
     """Schedules: six plans for the learning rate.
 
-    All start from 0.1. `mean_rate` is what each spends on average.
+    All reach 0.1, and `mean_rate` is what each spends on average. A staircase drops at once, a cosine slowly; a
+    warm-up starts small; flat, then cosine is what glasshouse trains with.
     """
     steps = np.arange(101)
     rate = {
