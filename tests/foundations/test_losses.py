@@ -37,6 +37,11 @@ def test_huber_is_squared_near_and_absolute_far() -> None:
     )
 
 
+def test_hubers_loss_of_any_error_is_finite_where_its_square_is_not() -> None:
+    assert losses.huber(np.array([-1e200]), np.zeros(1)) == 1e200
+    assert losses.huber_gradient(np.array([-1e200]), np.zeros(1)).tolist() == [-1.0]
+
+
 def test_sure_and_wrong_is_dear_but_finite() -> None:
     logits, actual = np.array([-800.0, 800.0, 1e308]), np.array([1.0, 0.0, 1.0])
     assert losses.binary_cross_entropy(logits, actual) == pytest.approx(1600.0 / 3.0)

@@ -47,8 +47,11 @@ def mean_absolute_error_gradient(outputs: Array, actual: Array) -> Array:
 
 def huber(outputs: Array, actual: Array, delta: float = 1.0) -> float:
     """½ error² up to delta, then delta (|error| - ½ delta): squared near zero, absolute far away (Huber, 1964)."""
+    # Choosing between the two formulas as they stand squares the large errors as well, for nothing, and overflows at
+    # 1e200. With c = min(|error|, delta) both are c (|error| - ½ c).
     error = np.abs(outputs - actual)
-    return float(np.mean(np.where(error <= delta, 0.5 * error**2, delta * (error - 0.5 * delta))))
+    small = np.minimum(error, delta)
+    return float(np.mean(small * (error - 0.5 * small)))
 
 
 def huber_gradient(outputs: Array, actual: Array, delta: float = 1.0) -> Array:
