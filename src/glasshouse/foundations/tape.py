@@ -40,6 +40,10 @@ class Node:
         (0.01, 0.4, 0.2)
     """
 
+    # An array on the left (`x * node`) would make an array of nodes, one for each of its numbers. With this line NumPy
+    # leaves the operation to the node.
+    __array_ufunc__ = None
+
     def __init__(self, value: ArrayLike, parents: tuple[tuple[Node, Back], ...] = ()) -> None:
         self.value = np.asarray(value, dtype=np.float64)
         self.parents = parents
@@ -57,11 +61,13 @@ class Node:
             self.value * other.value, ((self, lambda grad: grad * other.value), (other, lambda grad: grad * self.value))
         )
 
-    def __matmul__(self, other: Node) -> Node:
+    def __matmul__(self, other: Node | ArrayLike) -> Node:
         """Y = A B, both matrices: ∂A = ∂Y Bᵀ and ∂B = Aᵀ ∂Y."""
+        # `mT` and not `T`: of a stack of matrices it turns each, and of a vector, where these formulas are wrong, none.
+        other = _as_node(other)
         return Node(
             self.value @ other.value,
-            ((self, lambda grad: grad @ other.value.T), (other, lambda grad: self.value.T @ grad)),
+            ((self, lambda grad: grad @ other.value.mT), (other, lambda grad: self.value.mT @ grad)),
         )
 
     def __pow__(self, power: float) -> Node:
@@ -102,6 +108,15 @@ class Node:
 
     def __truediv__(self, other: Node | ArrayLike) -> Node:
         return self * _as_node(other) ** -1.0
+
+    def __rsub__(self, other: ArrayLike) -> Node:
+        return -self + other
+
+    def __rtruediv__(self, other: ArrayLike) -> Node:
+        return self**-1.0 * other
+
+    def __rmatmul__(self, other: ArrayLike) -> Node:
+        return _as_node(other) @ self
 
     __radd__ = __add__
     __rmul__ = __mul__
