@@ -4,8 +4,10 @@ layers.
 A weighted sum of n inputs with weights of variance v has n·v times the variance of the inputs. Through 50 layers that
 factor is taken to the power 50, so it had better be 1:
 
-    Xavier (Glorot and Bengio, 2010), for tanh and sigmoid:  v = 2 / (inputs + outputs), the factor forward and
-    backward alike He (He et al., 2015), for ReLU, which halves the signal's power:  v = 2 / inputs
+    Xavier, for tanh and sigmoid:                         v = 2 / (inputs + outputs)     (Glorot and Bengio, 2010)
+    He, for ReLU, which halves the power of the signal:   v = 2 / inputs                 (He et al., 2015)
+
+Xavier's is a compromise: 1 / inputs would keep the signal level forward, 1 / outputs the gradient backward.
 
 A uniform distribution over ±a has variance a² / 3, hence the √3 below. Biases start at zero. Weights must differ at
 the start: with equal ones every unit of a layer gets the same gradient, and they stay one unit for ever.

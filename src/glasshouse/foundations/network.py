@@ -4,7 +4,7 @@
     backward:           ∂zₗ = ∂aₗ · f'(zₗ)      ∂Wₗ = aₗ₋₁ᵀ ∂zₗ      ∂bₗ = Σ rows ∂zₗ      ∂aₗ₋₁ = ∂zₗ Wₗᵀ
 
 The backward pass costs about two forward passes, whatever the number of weights; moving every weight alone to see what
-happens would cost two passes a weight (`differences`). That is the whole point of backpropagation (Rumelhart, Hinton
+happens would cost two at least for each (`differences`). That is the whole point of backpropagation (Rumelhart, Hinton
 and Williams, 1986).
 
 Try this: all weights zero. Which gradients are not? (With ReLU only the last bias's: the outputs do not listen,
