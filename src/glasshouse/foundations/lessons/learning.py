@@ -83,8 +83,8 @@ def backpropagation(seed: int) -> Numbers:
     logits = hidden @ nodes[-1] + biases[-1]
     chosen = (logits * np.eye(3)[labels]).sum() - logits.exp().sum(axis=1).log().sum()
     (chosen * (-1.0 / 200.0)).backward()
-    # With a step of 1e-3 some rows cross the kink of a ReLU on the way, and the slope is off by up to 1 %; this one is
-    # so small that none does, and costs two of ten digits.
+    # With a step of 1e-3 some rows cross the kink of a ReLU on the way, and the gradient is off by 0.3 to 1.4 %.
+    # This one is so small that none does, and costs two of ten digits.
     moved = numerical_gradient(
         lambda first: wrong.cross_entropy(network(x, [first, *weights[1:]], biases), labels), weights[0], step=1e-6
     )
