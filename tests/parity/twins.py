@@ -114,6 +114,12 @@ def gradient_of_cubes(x: Tensor) -> Tensor:
     return gradient
 
 
+def gradients(function: Callable[..., Tensor], values: list[Tensor]) -> tuple[Tensor, ...]:
+    """Autograd's gradients of the same function."""
+    wanted = [value.clone().requires_grad_(True) for value in values]
+    return torch.autograd.grad(function(*wanted), wanted)
+
+
 def new_network(sizes: Sequence[int]) -> tuple[list[Tensor], list[Tensor]]:
     """He's spread for every weight, zero for every bias."""
     shapes = list(itertools.pairwise(sizes))

@@ -44,6 +44,7 @@ class Row:
 
 _OR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0.0, 1.0, 1.0, 1.0])
 _or = draw(x=given(_OR[0]), actual=given(_OR[1]))
+_bent = lambda a, b: ((a @ b + 1.0).tanh() * (a * a).sum()).sum()  # noqa: E731 - of nodes and of tensors alike
 _x = draw(x=(5, 4))
 _pair = draw(outputs=(6, 2), actual=(6, 2))
 _step = draw(parameter=(3, 2), gradient=(3, 2))
@@ -110,6 +111,7 @@ ROWS: tuple[Row, ...] = (
         draw(gradient=given(lambda x: 2.0 * x + 2.0), start=5.0, learning_rate=0.1, steps=10)),
     Row("differences.numerical_gradient", "twins.gradient_of_cubes(x)",
         draw(function=given(lambda x: float((x**3).sum())), x=(3, 2)), tolerance=1e-9),
+    Row("tape.gradients", "twins.gradients(function, values)", draw(function=given(_bent), values=[(3, 2), (2, 4)])),
     Row("network.new_network", "twins.new_network(sizes)", draw(sizes=given((3, 5, 2)), random=given(Fixed()))),
     Row("network.layer_values", "twins.layer_values(x, weights, biases)", draw(**_net)),
     Row("network.network", "twins.network(x, weights, biases)", draw(**_net), "network_backward"),

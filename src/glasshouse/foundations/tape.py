@@ -11,7 +11,7 @@ Try this: what is the gradient of x + x·x at x = 3? (1 + 2·3 = 7: x is used th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -130,6 +130,22 @@ class Node:
         for node in reversed(order):
             for parent, back in node.parents:
                 parent.grad = parent.grad + _shrunk(back(node.grad), parent.value.shape)
+
+
+def gradients(function: Callable[..., Node], values: Sequence[ArrayLike]) -> list[Array]:
+    """The gradients of a function of nodes, one for each value, in the value's shape (torch: autograd.grad).
+
+    Args:
+        function: from as many nodes as there are values to a node with a single number.
+        values: numbers or arrays.
+
+    Example:
+        >>> [gradient.tolist() for gradient in gradients(lambda a, b: (a * b).sum(), [[1.0, 2.0], [3.0, 4.0]])]
+        [[3.0, 4.0], [1.0, 2.0]]
+    """
+    nodes = [Node(value) for value in values]
+    function(*nodes).backward()
+    return [node.grad for node in nodes]
 
 
 def _as_node(value: Node | ArrayLike) -> Node:
