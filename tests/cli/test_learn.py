@@ -81,7 +81,9 @@ def test_a_picture_is_one_page_that_needs_nothing(
     assert lesson.plot is not None
     numbers = lesson.run(0)
     lines = sum(len(numbers[name]) if isinstance(numbers[name], dict) else 1 for name in lesson.plot.y)
-    assert len({line["name"] for line in drawn["data"]}) == len(drawn["data"]) == lines
+    assert len({(line["name"], line["yaxis"]) for line in drawn["data"]}) == len(drawn["data"]) == lines
+    assert len({line["yaxis"] for line in drawn["data"]}) == len(lesson.plot.y)
+    assert sum(line["showlegend"] for line in drawn["data"]) == len({line["name"] for line in drawn["data"]})
     assert drawn["data"][0]["x"] == numbers[lesson.plot.x]
 
 

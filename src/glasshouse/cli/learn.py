@@ -155,19 +155,12 @@ def write_plot(lesson: Lesson, numbers: dict[str, Any], path: Path) -> None:
     from glasshouse.report import lines_page
 
     assert lesson.plot is not None
-    lines: dict[str, list[float]] = {}
+    panels = {}
     for name in lesson.plot.y:
         value = numbers[name]
-        # Two dicts may share their keys: the values of ten functions, and their slopes.
-        several = sum(isinstance(numbers[other], dict) for other in lesson.plot.y) > 1
-        named = (
-            {f"{key}, {name}" if several else key: line for key, line in value.items()}
-            if isinstance(value, dict)
-            else {}
-        )
-        lines.update(named or {name: value})
+        panels[name] = value if isinstance(value, dict) else {name: value}
     page = lines_page(
-        words_of(lesson)[0], lesson.plot.x, numbers[lesson.plot.x], lines, logarithmic=lesson.plot.logarithmic
+        words_of(lesson)[0], lesson.plot.x, numbers[lesson.plot.x], panels, logarithmic=lesson.plot.logarithmic
     )
     write_atomically(path, page)
 

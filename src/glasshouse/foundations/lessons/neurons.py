@@ -129,12 +129,12 @@ def activations(seed: int) -> Numbers:
     Where a slope is near zero the layers before it learn nothing: sigmoid's is at most 1/4, ReLU's is 1 or 0. PReLU is
     leaky ReLU with a slope that is learnt, here 0.25.
     """
-    x = np.linspace(-5.0, 5.0, 21)
+    x = np.linspace(-5.0, 5.0, 101).round(1)
     values = {name: getattr(bends, name)(x).tolist() for name in ELEMENTWISE}
     slopes = {name: getattr(bends, f"{name}_derivative")(x).tolist() for name in ELEMENTWISE}
     learnt = np.array([0.25])
     values["prelu"] = bends.prelu(x[:, None], learnt)[:, 0].tolist()
-    slopes["prelu"] = bends.prelu_backward(np.ones((21, 1)), x[:, None], learnt)[0][:, 0].tolist()
+    slopes["prelu"] = bends.prelu_backward(np.ones((101, 1)), x[:, None], learnt)[0][:, 0].tolist()
     largest = {name: max(slope) for name, slope in slopes.items()}
     return {"x": x.tolist(), "values": values, "slopes": slopes, "largest_slope": largest}
 
