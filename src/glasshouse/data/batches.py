@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+AT_ONCE = 1_000_000  # numbers that an epoch's rows may have, over all members, to be gathered in one go
 
 
 class Rows(NamedTuple):
@@ -54,12 +57,22 @@ def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.G
     fewest = min(len(places) for places in own)
     orders = [places[torch.randperm(len(places), generator=generator)[:fewest]] for places in own]
     order = torch.stack(orders).to(rows.prepared.device)  # (members, rows)
+    if order.numel() * rows.prepared.shape[1] <= AT_ONCE:
+        # Little enough to be put in order once, and cut: a small network's step costs hardly more than a lookup.
+        whole = _chosen(rows, order)
+        parts = ([] if part is None else part.split(batch_size, dim=1) for part in whole)
+        yield from (Batch(*batch) for batch in zip_longest(*parts))
+        return
     for places in order.split(batch_size, dim=1):
-        flat = places.flatten()
-        shape = places.shape
-        yield Batch(
-            rows.prepared.index_select(0, flat).view(*shape, -1),
-            rows.categories.index_select(0, flat).view(*shape, -1) if rows.categories is not None else None,
-            rows.targets.index_select(0, flat).view(shape),
-            rows.weights.index_select(0, flat).view(shape) if rows.weights is not None else None,
-        )
+        yield _chosen(rows, places)
+
+
+def _chosen(rows: Rows, places: Tensor) -> Batch:
+    """The rows at (members, batch) places."""
+    flat, shape = places.flatten(), places.shape
+    return Batch(
+        rows.prepared.index_select(0, flat).view(*shape, -1),
+        rows.categories.index_select(0, flat).view(*shape, -1) if rows.categories is not None else None,
+        rows.targets.index_select(0, flat).view(shape),
+        rows.weights.index_select(0, flat).view(shape) if rows.weights is not None else None,
+    )

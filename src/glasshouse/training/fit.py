@@ -31,6 +31,7 @@ from glasshouse.training.plan import Plan, device_of
 from glasshouse.training.schedules import make_schedule
 from glasshouse.training.selection import Score, Selector, Snapshot
 from glasshouse.training.statistics import layer_statistics
+from glasshouse.training.written import WrittenStep, can_be_written
 
 PROBE_ROWS = 256
 ROWS_AT_ONCE = 2048  # of an evaluation; all members see them together
@@ -191,12 +192,14 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadli
     def loss(outputs: Tensor, batch: Batch) -> Tensor:
         return member_losses(by_row(outputs, batch.targets), batch.weights)
 
+    optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays)
     policies = Policies(
         loss=loss,
-        optimiser=PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays),
+        optimiser=optimiser,
         schedule=make_schedule(settings.optimiser, len(rates), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
+        written=WrittenStep(pack, optimiser, settings.training.loss or "") if can_be_written(plan) else None,
     )
     selector = Selector(_quality_loss(plan, validation), settings.pack.ensemble, settings.pack.selection)
     return _State(pack, policies, selector, tuple(member.member for member in plan.members), fold)
@@ -292,6 +295,8 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
     positions = torch.tensor([place * plan.folds + fold for place in stay for fold in range(plan.folds)])
     kept = state.pack.keep(positions.to(state.pack.head.weight.device))
     state.policies.optimiser.keep(positions, kept)
+    if state.policies.written is not None:
+        state.policies.written.keep(kept)
     state.policies.schedule.keep(positions)
     state.policies.pace.remeasure()
 

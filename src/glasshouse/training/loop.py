@@ -16,6 +16,7 @@ from glasshouse.network.pack import Pack
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
 from glasshouse.training.schedules import Schedule
+from glasshouse.training.written import WrittenStep
 
 PackLoss = Callable[[Tensor, Batch], Tensor]  # outputs (members, rows, outputs) and the batch to losses (members,)
 
@@ -37,6 +38,7 @@ class Policies(NamedTuple):
     schedule: Schedule
     pace: Pace
     clip_norm: float | None = None
+    written: WrittenStep | None = None  # does the five steps by hand, where it can
 
 
 def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch: int) -> Iterator[Step]:
@@ -51,9 +53,16 @@ def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch:
     Yields:
         A `Step` after every update; whoever watches may look at the pack, but must not change it.
     """
-    loss, optimiser, schedule, pace, clip_norm = policies
+    loss, optimiser, schedule, pace, clip_norm, written = policies
     pack.train()
     for batch in batches:
+        if written is not None:
+            losses = written.step(batch, schedule.factor(pace.progress, epoch - 1))
+            pace.advance()
+            yield Step(epoch, pace.step, pace.total, losses)
+            if pace.over:
+                return
+            continue
         optimiser.zero_gradients()  # 1. zero the gradients
         outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
         losses = loss(outputs, batch)  # 3. loss: (members,)

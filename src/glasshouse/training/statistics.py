@@ -81,7 +81,7 @@ def _describe(
     weight = linear.weight
     gradient = weight.grad.flatten(1).norm(dim=1) if weight.grad is not None else none
     ratio = updates[id(weight)].flatten(1).norm(dim=1) / weight.flatten(1).norm(dim=1).clamp_min(1e-12)
-    values = (activations.mean((1, 2)), activations.std((1, 2)), dead, saturated, gradient, ratio)
+    values = (*reversed(torch.std_mean(activations.flatten(1), 1)), dead, saturated, gradient, ratio)
     mean, spread, dead_, saturated_, gradient_, ratio_ = (_plain(value.view(-1, folds).mean(1)) for value in values)
     return LayerStatistics(
         layer=name, members=members[: count // folds], mean=mean, spread=spread, dead=dead_, saturated=saturated_,

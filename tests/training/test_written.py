@@ -1,0 +1,162 @@
+"""The step written out does what autograd's does: losses, parameters, gradients, and all that is shown of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from glasshouse.data.batches import Batch
+from glasshouse.network.pack import build, initialise
+from glasshouse.training import written
+from glasshouse.training.fit import Trained
+from glasshouse.training.losses import member_losses, row_loss
+from glasshouse.training.optimiser import PackOptimiser
+from glasshouse.training.plan import Plan
+from glasshouse.training.written import WrittenStep, can_be_written
+
+from .plans import epochs, planned, run
+
+DENSE = {
+    "network__hidden": [12, 8], "network__dropout": 0.0, "network__embedding": "none", "pack__members": 3,
+    "optimiser__name": "adam", "training__epochs": 8, "training__batch_size": 48, "training__patience": 0,
+}  # fmt: skip
+
+
+def both_ways(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[tuple[Any, Trained], tuple[Any, Trained]]:
+    """The events and the end of a training by the written step, and by autograd."""
+    plan, data = planned(**{**DENSE, **settings})
+    assert can_be_written(plan)
+    by_hand = run(plan, data)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["glasshouse.training.fit"], "can_be_written", lambda plan: False)
+        return by_hand, run(plan, data)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
+def test_a_training_is_autograds(task: str, activation: str, optimiser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 160 rows in batches of 48: the last batch is shorter. Every member has its own rate and decay.
+    settings = {"network__activation": activation, "optimiser__name": optimiser, "optimiser__schedule": "flat_cosine",
+                "optimiser__learning_rate": [1e-3, 1e-2], "optimiser__weight_decay": [1e-3, 0.3]}  # fmt: skip
+    (ours, end), (theirs, their_end) = both_ways(monkeypatch, task=task, **settings)
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-5)
+        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
+        for layer, twin in zip(mine.layers, other.layers, strict=True):
+            assert layer.gradient_norm == pytest.approx(twin.gradient_norm, rel=1e-3)
+            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-3)
+    assert end.best_single.origins == their_end.best_single.origins
+    for name, tensor in end.best_single.pack.tensors().items():
+        torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-3, atol=1e-5)
+
+
+def test_members_that_stop_leave_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "training__patience": 2,
+        "training__epochs": 40,
+        "optimiser__learning_rate": [1e-3, 0.3],
+        "pack__members": 6,
+    }
+    (ours, _), (theirs, _) = both_ways(monkeypatch, **settings)
+    members = [end.members for end in epochs(ours)]
+    assert len(set(members)) > 2, "nobody stopped"
+    assert members == [end.members for end in epochs(theirs)]
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+
+
+def test_folds_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, data = planned(**{**DENSE, "pack__folds": 3})
+    if data.fold is None:
+        data = data._replace(
+            fold=np.arange(len(data.train_target)) % plan.folds,
+            validation=data.train,
+            validation_target=data.train_target,
+        )
+    assert can_be_written(plan)
+    ours, _ = run(plan, data)
+    monkeypatch.setattr(sys.modules["glasshouse.training.fit"], "can_be_written", lambda plan: False)
+    theirs, _ = run(plan, data)
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "written_out"),
+    [
+        ({}, True),
+        ({"optimiser__name": "adamw"}, True),
+        ({"optimiser__name": "sgd"}, False),
+        ({"optimiser__name": "rmsprop"}, False),
+        ({"network__activation": "gelu"}, False),
+        ({"network__dropout": 0.3}, False),
+        ({"network__normalisation": "layer"}, False),
+        ({"network__skip": True}, False),
+        ({"network__hidden": []}, False),
+        ({"training__clip_norm": 1.0}, False),
+        ({"training__loss": "huber"}, False),
+        ({"task": "multiclass", "training__label_smoothing": 0.1}, False),
+        ({"task": "binary", "training__class_weights": "balanced"}, False),
+    ],
+    ids=str,
+)
+def test_what_it_cannot_do_is_left_to_autograd(settings: dict[str, Any], written_out: bool) -> None:
+    plan, _ = planned(**{**DENSE, **settings})
+    assert can_be_written(plan) is written_out
+
+
+def stepped(loss: str, activation: str) -> tuple[Callable[[], Any], list[torch.Tensor], torch.Tensor, torch.Tensor]:
+    """(one written step, autograd's gradients for it, its losses, autograd's)."""
+    task = {"mse": "regression", "bce": "binary", "cross_entropy": "multiclass"}[loss]
+    plan, _ = planned(**{**DENSE, "task": task, "network__activation": activation})
+    pack = build(plan.spec)
+    initialise(pack, plan.settings.network, torch.Generator().manual_seed(0))
+    batch = a_batch(plan, task)
+    losses = member_losses(row_loss(loss)(pack(batch.prepared), batch.targets), None)
+    gradients = list(torch.autograd.grad(losses.sum(), list(pack.parameters())))
+    ones = torch.ones(plan.spec.num_members)
+    optimiser = PackOptimiser(pack.named_parameters(), plan.settings.optimiser, 1e-3 * ones, 0.0 * ones)
+    step = WrittenStep(pack, optimiser, loss)
+
+    def gradients_of_a_step() -> list[torch.Tensor]:
+        found = step.step(batch, 1.0)
+        torch.testing.assert_close(found, losses.detach(), rtol=1e-6, atol=1e-7)
+        return [parameter.grad for parameter in optimiser.parameters if parameter.grad is not None]
+
+    return gradients_of_a_step, gradients, losses, ones
+
+
+def a_batch(plan: Plan, task: str) -> Batch:
+    """Rows of every member's own."""
+    random = torch.Generator().manual_seed(1)
+    members, rows = plan.spec.num_members, 20
+    x = torch.randn(members, rows, plan.spec.in_features, generator=random)
+    targets = {
+        "regression": torch.randn(members, rows, generator=random),
+        "binary": torch.randint(2, (members, rows), generator=random).float(),
+        "multiclass": torch.randint(3, (members, rows), generator=random),
+    }
+    return Batch(x, None, targets[task], None)
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce", "cross_entropy"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_the_gradients_of_a_step_are_autograds(loss: str, activation: str) -> None:
+    take_step, expected, _, _ = stepped(loss, activation)
+    for found, gradient in zip(take_step(), expected, strict=True):
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_slope_that_is_a_little_off_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    bend, back = written._BENDS["tanh"]
+    monkeypatch.setitem(written._BENDS, "tanh", (bend, lambda grad, a: back(grad, a).mul_(1.001)))
+    take_step, expected, _, _ = stepped("mse", "tanh")
+    with pytest.raises(AssertionError, match="not close"):
+        for found, gradient in zip(take_step(), expected, strict=True):
+            torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
