@@ -5,7 +5,8 @@
 - `pack32_in_textbook_runs`: a pack of 32 of the textbook's network, in textbook runs; below 2 is the aim.
 - `textbook_over_pack32`: 32 textbook runs of width 128 with batches of 256, over one pack of 32.
 - `mnist_textbook_over_ours`: 784-128-10 with batches of 64 on 6,000 rows, the textbook over ours.
-- `large_pack_share_of_peak`: the arithmetic of a large dense pack over what the machine does in plain matrix products, both in
+- `large_pack_share_of_peak`: the arithmetic of a large dense pack over what the machine does in plain matrix products,
+both in
   float32 with the same threads.
 """
 
@@ -51,8 +52,8 @@ def measure(repeats: int, epochs: int) -> dict[str, Any]:
         "large_pack": lambda: ours(large_x, large_y, (512, 512), 512, few, members=8),
     }
     seconds, _ = timed(contenders, repeats)
-    # Forward, and back to the weights and to the rows: three products of two operations a weight and row; the first layer
-    # sends nothing back to the rows.
+    # Forward, and back to the weights and to the rows: three products of two operations a weight and row; the first
+    # layer sends nothing back to the rows.
     weights, first = 256 * 512 + 512 * 512 + 512, 256 * 512
     operations = 8 * 4096 * few * (6.0 * weights - 2.0 * first)
     peak = peak_gigaflops()

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_textbook.py [--json] [--repeats N] [--epochs N]
 
-Ratios above 1 are in our favour: `textbook_over_ours` is the textbook's seconds over ours. The three do the same work, which is
-checked: the losses of the last epoch agree within a tenth (the first weights and the batches are drawn differently; that
-the numbers are the same to 1e-5 from the same draws is held by tests/training/test_textbook.py).
+Ratios above 1 are in our favour: `textbook_over_ours` is the textbook's seconds over ours. The three do the same work,
+which is checked: the losses of the last epoch agree within a tenth (the first weights and the batches are drawn
+differently; that the numbers are the same to 1e-5 from the same draws is held by tests/training/test_textbook.py).
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ ROWS, COLUMNS, HIDDEN, BATCH = 1000, 10, (64, 32), 32
 
 def measure(repeats: int, epochs: int) -> dict[str, Any]:
     """Seconds of each contender, the ratios, and where it was measured."""
-    from sklearn.neural_network import MLPRegressor
-
     from benchmarks.textbook import machine, ours, table, textbook, timed
+    from sklearn.neural_network import MLPRegressor
 
     x, y = table(ROWS, COLUMNS)
 
     def scikit_learn() -> list[float]:
-        network = MLPRegressor(hidden_layer_sizes=HIDDEN, batch_size=BATCH, max_iter=epochs, alpha=0.0, tol=0.0, n_iter_no_change=epochs)
+        network = MLPRegressor(
+            hidden_layer_sizes=HIDDEN, batch_size=BATCH, max_iter=epochs, alpha=0.0, tol=0.0, n_iter_no_change=epochs
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged is meant
             return [2.0 * loss for loss in network.fit(x, y).loss_curve_]  # it reports half the squared error

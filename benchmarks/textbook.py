@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import statistics
 import time
@@ -38,7 +39,7 @@ def textbook(x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epoch
     torch.manual_seed(seed)
     outputs = 1 if y.dtype.kind == "f" else int(y.max()) + 1
     sizes = [x.shape[1], *hidden, outputs]
-    layers = [part for a, b in zip(sizes[:-1], sizes[1:], strict=True) for part in (nn.Linear(a, b), nn.ReLU())][:-1]
+    layers = [part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())][:-1]
     model = nn.Sequential(*layers)
     criterion = nn.MSELoss() if y.dtype.kind == "f" else nn.CrossEntropyLoss()
     target = torch.from_numpy(y).reshape(-1, 1) if y.dtype.kind == "f" else torch.from_numpy(y)
@@ -62,8 +63,9 @@ def ours(
 ) -> list[float]:
     """A pack of the same network through `training.fit`: the mean loss of each epoch, over its members.
 
-    What is timed is all that `glasshouse train` does between the encoded table and the trained pack: the plan, the network,
-    the loop with its events, and the scoring of the validation rows (as few as it takes, since the textbook has none).
+    What is timed is all that `glasshouse train` does between the encoded table and the trained pack: the plan, the
+    network, the loop with its events, and the scoring of the validation rows (as few as it takes, since the textbook
+    has none).
     """
     asked = build_settings({
         "source": "none", "target": "y", "network.hidden": list(hidden), "pack.members": members, "pack.folds": 1,
