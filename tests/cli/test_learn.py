@@ -123,6 +123,16 @@ def test_what_cannot_be_done_is_said_with_its_fix(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_of_the_pictures_name_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.html").mkdir()
+    text = said(capsys, "sine", "--plot", "a.html", status=2)
+    assert "a.html is a folder" in text
+    assert f"fix:      --plot {Path('a.html/picture.html')}\n" in text
+
+
 def test_learning_loads_no_torch() -> None:
     script = (
         "import sys; from glasshouse.cli.main import main; main(['learn', 'xor', '--json'])\n"

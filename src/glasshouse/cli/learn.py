@@ -145,6 +145,10 @@ def _check_plot(lesson: Lesson, path: Path) -> None:
             expected="an .html file, which any browser opens",
             fix=f"--plot {path.with_suffix('.html')}",
         )
+    if as_path(str(path)).is_dir():
+        raise SettingsError(
+            f"{path} is a folder", where=f"--plot {path}", expected="a file", fix=f"--plot {path / 'picture.html'}"
+        )
     if not as_path(str(path)).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder {path.parent}", where=f"--plot {path}", fix=f"mkdir -p {path.parent}")
 
