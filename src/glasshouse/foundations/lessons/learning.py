@@ -106,7 +106,8 @@ def mini_batches(seed: int) -> Numbers:
     """Mini-batches: one epoch, many updates.
 
     The same ten epochs with batches of 1, 8, 64 and all 256 rows: fewer rows an update, more updates, and further
-    down; but the more noise in each. 10,000 rows in batches of 32 make 312 whole batches an epoch.
+    down; but the more noise in each. 10,000 rows in batches of 32 make 312 whole batches an epoch and one of 16 rows,
+    which a textbook may leave out.
     """
     random = np.random.default_rng(seed)
     x, labels = ring(random, rows=256)
@@ -122,7 +123,8 @@ def mini_batches(seed: int) -> Numbers:
         "updates": [10 * -(-256 // size) for size in sizes],
         "loss": [wrong.cross_entropy(network(x, *end[:2]), labels) for end in ends],
         "whole_batches_an_epoch": 10_000 // 32,
-        "updates_in_100_epochs": 100 * (10_000 // 32),
+        "updates_in_100_epochs": 100 * -(-10_000 // 32),
+        "of_whole_batches": 100 * (10_000 // 32),
     }
 
 

@@ -142,8 +142,8 @@ def activations(seed: int) -> Numbers:
 def collapse(seed: int) -> Numbers:
     """Linear layers collapse into one.
 
-    Two layers without a bend between them give what one layer gives, to the last digit; so do twenty. Depth without
-    activations buys nothing.
+    Two layers without a bend between them give what one layer gives, and so do twenty, but for rounding.
+    Depth without activations buys nothing.
     """
     first, first_bias = np.array([[1.0, 2.0], [3.0, 4.0]]).T, np.array([1.0, 1.0])
     second, second_bias = np.array([[0.5, -0.5], [0.5, 0.5]]).T, np.zeros(2)
