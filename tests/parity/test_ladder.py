@@ -6,12 +6,14 @@ import ast
 import dataclasses
 import functools
 import importlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.parity.ladder import (
     RUNGS,
     assert_agrees_with_torch,
@@ -19,7 +21,9 @@ from tests.parity.ladder import (
     our_gradients,
     outputs_like,
 )
+from torch.nn import functional
 
+from glasshouse.foundations import activations, losses
 from glasshouse.foundations.parity import ROWS, Row
 
 FOUNDATIONS = Path(__file__).resolve().parents[2] / "src/glasshouse/foundations"
@@ -46,7 +50,7 @@ def test_a_derivative_climbs_the_ladder(row: Row, rung: Callable[..., None]) -> 
 
 
 def off(value: Any, place: int) -> Any:
-    """The value with one of its leaves a hundred-thousandth too large."""
+    """The value with one number of one leaf a hundred-thousandth too large: its smallest that is not zero."""
     counter = iter(range(10**6))
 
     def walk(item: Any) -> Any:
@@ -54,7 +58,12 @@ def off(value: Any, place: int) -> Any:
             return walk(tuple(vars(item).values()))
         if isinstance(item, tuple | list):
             return type(item)(walk(one) for one in item)
-        return item * (1.0 + ERROR) if next(counter) == place else item
+        if next(counter) != place:
+            return item
+        numbers = np.array(item, dtype=np.float64)
+        sizes = np.where(numbers == 0.0, np.inf, np.abs(numbers))
+        numbers.flat[np.argmin(sizes)] *= 1.0 + ERROR
+        return numbers
 
     return walk(value)
 
@@ -81,7 +90,7 @@ def test_no_rung_lets_a_small_error_through(
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], place: int) -> None:
-    """Makes one result of a function of ours a hundred-thousandth too large."""
+    """Makes one number in one result of a function of ours a hundred-thousandth too large."""
     wrong = functools.wraps(function)(lambda *args, **named: off(function(*args, **named), place))
     monkeypatch.setattr(importlib.import_module(function.__module__), function.__name__, wrong)
 
@@ -114,6 +123,25 @@ def test_a_function_without_a_row_is_found(tmp_path: Path) -> None:
     planted = tmp_path / "activations.py"
     planted.write_text("def relu(x): ...\ndef relu_derivative(x): ...\ndef mish(x): ...\ndef _own(x): ...\n")
     assert rowless(planted, ROWS) == ["activations.mish"]
+
+
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """What a function takes where nothing is said."""
+    parameters = inspect.signature(function).parameters.items()
+    return {name: one.default for name, one in parameters if one.default is not inspect.Parameter.empty}
+
+
+@pytest.mark.parametrize("row", DIFFERENTIATED, ids=name)
+def test_a_derivative_has_the_defaults_of_its_function(row: Row) -> None:
+    assert defaults(function_of(row)) == defaults(function_of(row, row.backward))
+
+
+def test_the_defaults_are_torchs() -> None:
+    x = np.linspace(-3.0, 3.0, 25)
+    tensor = torch.from_numpy(x)
+    np.testing.assert_allclose(activations.leaky_relu(x), functional.leaky_relu(tensor), rtol=1e-12)
+    np.testing.assert_allclose(activations.elu(x), functional.elu(tensor), rtol=1e-12)
+    assert losses.huber(x, 0.0 * x) == pytest.approx(functional.huber_loss(tensor, 0.0 * tensor).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("path", IDEAS, ids=lambda path: path.stem)

@@ -268,13 +268,13 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     return torch.softmax(scores.masked_fill(~mask, -math.inf), -1)
 
 
-def multi_head_attention(x: Tensor, projections: list[Tensor], num_heads: int) -> Tensor:
-    """torch's self-attention with our projections, batch first."""
+def multi_head_attention(x: Tensor, projections: list[Tensor], num_heads: int, mask: Tensor) -> Tensor:
+    """torch's self-attention with our projections, batch first; its mask says where not to look."""
     nothing = torch.zeros(3 * x.shape[2], dtype=torch.float64)
     output, _ = functional.multi_head_attention_forward(
         *(3 * [x.transpose(0, 1)]), embed_dim_to_check=x.shape[2], num_heads=num_heads,
         in_proj_weight=torch.cat([weight.T for weight in projections[:3]]), in_proj_bias=nothing,
         bias_k=None, bias_v=None, add_zero_attn=False, dropout_p=0.0,
-        out_proj_weight=projections[3].T, out_proj_bias=nothing[: x.shape[2]], need_weights=False,
+        out_proj_weight=projections[3].T, out_proj_bias=nothing[: x.shape[2]], need_weights=False, attn_mask=~mask,
     )  # fmt: skip
     return output.transpose(0, 1)
