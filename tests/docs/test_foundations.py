@@ -31,6 +31,13 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def anchors(page: str) -> list[str]:
+    """The links of a page's headings, in order; the second of a name ends in -1, the third in -2."""
+    names = [anchor(heading) for heading in headings(page)]
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name}-{count}" if count else name for name, count in zip(names, before, strict=True)]
+
+
 def failures(source: str) -> str:
     """What doctest says of a page's session; empty where all is as shown."""
     blocks = "\n".join(re.findall(r"^```pycon\n(.*?)^```", source, flags=re.MULTILINE | re.DOTALL))
@@ -114,10 +121,19 @@ def test_every_file_of_the_room_is_shown_and_every_lesson_named_in_reading_order
 
 
 def test_every_link_on_the_page_leads_somewhere() -> None:
-    anchors = {anchor(heading) for heading in headings(TEXT)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= set(anchors(TEXT))
     for link in re.findall(r"\]\((?!#|http)([^)#]+)", TEXT):
         assert (PAGE.parent / link).exists(), link
+
+
+def test_the_second_heading_of_a_name_has_a_link_of_its_own() -> None:
+    assert anchors("# A b\n\n## C\n\n## A b\n\n```\n# A b\n```\n") == ["a-b", "c", "a-b-1"]
+
+
+def test_formulas_are_fenced() -> None:
+    # Between dollars GitHub takes the backslash from `\,` and its like before the formula is set.
+    assert "$$" not in TEXT
+    assert TEXT.count("```math\n") > 20
 
 
 @pytest.mark.parametrize("expected", [DEEP_END, TEXT_ORDER], ids=["001", "004"])

@@ -6,7 +6,8 @@ largest slope: sigmoid 1/4, tanh 1, ReLU exactly 1 on the whole positive side.
 
 At a kink torch's convention is kept: the slope of ReLU and its relatives at 0 is that of the negative side.
 
-Try this: which of them has a slope above 1, and where? (`glasshouse learn activations` shows it: GELU, near x = 1.4.)
+Try this: which of them have a slope above 1, and where? (GELU in both forms, near x = 1.4, and SiLU, near 2.4:
+`glasshouse learn activations` shows them.)
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def tanh(x: Array) -> Array:
 
 def tanh_derivative(x: Array) -> Array:
     """1 - tanh²(x) = 1 / cosh²(x): at most 1, at 0."""
-    # 1 - tanh² loses its digits from x = 8 on, and cosh overflows at 711: the product of two sigmoids does neither.
+    # 1 - tanh² has half of its digits left at x = 10 and none at 19, and cosh overflows at 711. The product of two
+    # sigmoids does neither.
     return 4.0 * sigmoid(2.0 * np.asarray(x)) * sigmoid(-2.0 * np.asarray(x))
 
 
@@ -135,13 +137,13 @@ def _normal_below(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    """GELU as first published and as GPT-2 uses it: Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2."""
+    """GELU by the approximation in its paper, as GPT-2 uses it: Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2."""
     x = np.asarray(x)
     return 0.5 * x * (1.0 + np.tanh(_SQRT_2_OVER_PI * (x + 0.044715 * x**3)))
 
 
 def gelu_tanh_derivative(x: Array) -> Array:
-    """The product rule, then the chain rule through tanh: it differs from `gelu_derivative` by at most 0.0013."""
+    """The product rule, then the chain rule through tanh: it differs from `gelu_derivative` by at most 0.0009."""
     x = np.asarray(x)
     inner = _SQRT_2_OVER_PI * (x + 0.044715 * x**3)
     inner_slope = _SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x**2)

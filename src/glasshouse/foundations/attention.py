@@ -29,8 +29,9 @@ def attention_weights(query: Array, key: Array, mask: Mask | None = None) -> Arr
     """Who looks where: each query's shares of the keys, which add up to 1.
 
     Shapes:
-        query: (..., queries, features); key: (..., keys, features); mask: (queries, keys), true where looking is
-        allowed returns (..., queries, keys). A query that may look nowhere gets nan, as torch's softmax of -∞ alone.
+        query: (..., queries, features); key: (..., keys, features); returns (..., queries, keys)
+        mask: (queries, keys), true where looking is allowed. A query that may look nowhere gets nan, as torch's
+        softmax of -∞ alone.
     """
     return softmax(_scores(query, key, mask))
 

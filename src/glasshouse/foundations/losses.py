@@ -1,8 +1,9 @@
 """Losses: one number for how wrong the outputs are, and which way is less wrong.
 
-Each is a mean over the rows, and `_gradient` is the gradient of exactly that mean with regard to the first argument.
-For the classifiers the first argument are the logits, the raw outputs: the logarithm of the loss and the exponential
-of the activation cancel, and what is left is stable and has the plainest gradient there is, prediction minus truth.
+Each is a mean over the rows (and over the outputs, where a row has several numbers), and `_gradient` is the gradient of
+exactly that mean with regard to the first argument. For the classifiers the first argument are the logits, the raw
+outputs: the logarithm of the loss and the exponential of the activation cancel, and what is left is stable and has the
+plainest gradient there is, prediction minus truth.
 
 Try this: a classifier that has learnt nothing gives each of ten classes the same logit. What is its cross-entropy? (ln
 10 = 2.303.)

@@ -7,8 +7,8 @@ The backward pass costs about two forward passes, whatever the number of weights
 happens would cost two at least for each (`differences`). That is the whole point of backpropagation (Rumelhart, Hinton
 and Williams, 1986).
 
-Try this: all weights zero. Which gradients are not? (With ReLU only the last bias's: the outputs do not listen,
-nothing arrives below.)
+Try this: all weights and biases zero. Which gradients are not? (With ReLU only the last bias's: the hidden units say
+nothing, and the outputs do not listen to them.)
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 Each is a function of the parameter p, its gradient g and what the rule remembers from the steps before, and returns
 the new parameter and the new memory. The memory starts empty: (). η is the learning rate.
 
-    SGD        p ← p - η g momentum   v ← β v + g              p ← p - η v               a ball that rolls on (Polyak,
-    1964) RMSprop    s ← α s + (1 - α) g²     p ← p - η g / √s          each parameter its own scale (Tieleman and
-    Hinton, 2012) Adam       both, with the start corrected (Kingma and Ba, 2015) AdamW      Adam, and decay beside the
-    gradient (Loshchilov and Hutter, 2019)
+    SGD         p ← p - η g
+    momentum    v ← β v + g             p ← p - η v         a ball that rolls on (Polyak, 1964)
+    RMSprop     s ← α s + (1 - α) g²    p ← p - η g / √s    each parameter its own scale (Tieleman and Hinton, 2012)
+    Adam        m ← β m + (1 - β) g     p ← p - η m / √s    both, with the start corrected (Kingma and Ba, 2015)
+    AdamW       p ← p - η λ p, then Adam                    decay beside the gradient (Loshchilov and Hutter, 2019)
 
 Weight decay pulls every parameter towards zero. Added to the gradient (L2) it is divided by √s as everything else, so
 that the largest weights may hardly be pulled at all; AdamW pulls each by the same fraction. For plain SGD the two are

@@ -44,7 +44,7 @@ def cosine(steps: Steps, learning_rate: float, total: int) -> Array:
 
 
 def warm_up_cosine(steps: Steps, learning_rate: float, total: int, warm_up: int) -> Array:
-    """From η / warm_up in equal steps up to η, then the cosine over what is left (Goyal et al., 2017)."""
+    """From η / warm_up in equal steps up to η (Goyal et al., 2017), then the cosine over what is left."""
     rising = learning_rate * (np.asarray(steps) + 1.0) / warm_up
     return np.where(
         np.asarray(steps) < warm_up, rising, cosine(np.asarray(steps) - warm_up, learning_rate, total - warm_up)
