@@ -56,7 +56,8 @@ def run_job(job: Job, arguments: argparse.Namespace) -> Result:
     if finished.returncode != 0:
         reason = (finished.stderr.strip().splitlines() or [f"status {finished.returncode}"])[-1]
         return {"table": table, "contender": contender, "seed": seed, "failed": reason}
-    return json.loads(finished.stdout.splitlines()[-1])
+    result: Result = json.loads(finished.stdout.splitlines()[-1])
+    return result
 
 
 def means(results: Iterable[Result]) -> dict[tuple[str, str], Result]:

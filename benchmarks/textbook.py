@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from glasshouse.core.options import build_settings
-from glasshouse.core.records import EpochEnd
+from glasshouse.core.records import EpochEnd, Task
 from glasshouse.data.encode import Features
 from glasshouse.network.spec import FeatureSpec
 from glasshouse.training.fit import TrainingData, fit
@@ -73,7 +73,8 @@ def ours(
         "optimiser.name": "adam", "optimiser.learning_rate": 1e-3, "optimiser.schedule": "constant",
         "optimiser.weight_decay": 0.0, "network.dropout": 0.0, "network.embedding": "none", **settings,
     })  # fmt: skip
-    task, classes = ("regression", 0) if y.dtype.kind == "f" else ("multiclass", int(y.max()) + 1)
+    task: Task = "regression" if y.dtype.kind == "f" else "multiclass"
+    classes = 0 if task == "regression" else int(y.max()) + 1
     spec = FeatureSpec(num_numbers=x.shape[1], num_flags=0)
     plan = make_plan(decide_folds(asked, len(x)), task, classes, spec, x)
     data = TrainingData(_features(x), y, _features(x[:32]), y[:32])
