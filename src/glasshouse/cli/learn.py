@@ -29,8 +29,8 @@ def learn(
 ) -> None:
     """Run a lesson on the mathematics from scratch.
 
-    Without TOPIC the lessons are listed in reading order: neurons, networks, learning, pitfalls, layers. Each prints
-    numbers that the textbooks talk about, and names the files to read beside it.
+    Without TOPIC the lessons are listed in reading order: neurons, networks, learning, pitfalls, layers,
+    sequences. Each prints numbers that the textbooks talk about, and names the files to read beside it.
     """
     if topic is None or show_list:
         if plot is not None or code:
@@ -50,7 +50,8 @@ def learn(
     from glasshouse.cli import console
 
     if as_json:
-        console.show_json({"topic": lesson.topic, "title": title, "seed": seed, **numbers})
+        drawn = {"plot": str(plot)} if plot is not None else {}
+        console.show_json({"topic": lesson.topic, "title": title, "seed": seed, **drawn, **numbers})
         return
     from glasshouse.cli.numbers import show_numbers
 

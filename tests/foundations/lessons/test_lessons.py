@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from glasshouse.foundations.lessons import LESSONS, Lesson
+from glasshouse.foundations.lessons.backward import Array, backward_error
 
 TOPICS = {lesson.topic: lesson for lesson in LESSONS}
 SEEDS = range(5)
@@ -234,7 +235,7 @@ def test_dropout(seed: int) -> None:
 def test_convolution(seed: int) -> None:
     found = numbers("convolution", seed)
     assert found["found_row"] == [0.0, 0.0, 3.0, 3.0, 0.0, 0.0]
-    assert found["shape_after_3x3_padding_1"] == [1, 16, 32, 32]
+    assert found["shape_after_3x3_padding_1"] == "1 x 16 x 32 x 32"
     assert found["shifted_result_differs_by"] < 1e-12
     assert found["parameters"] == 448
     assert found["parameters_of_a_dense_layer"] > 100_000 * found["parameters"]
@@ -271,3 +272,21 @@ def test_embedding() -> None:
     found = numbers("embedding")
     assert found["one_hot_product_differs_by"] == 0.0
     assert found["gradient_of_its_row"] == [1.0, 2.0, 1.0, 0.0, 2.0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("topic", ["convolution", "pooling", "normalisation", "dropout", "attention"])
+def test_layers_run_backwards_too(topic: str, seed: int) -> None:
+    error = numbers(topic, seed)["backward_error"]
+    assert max(error.values() if isinstance(error, dict) else [error]) < 1e-8
+
+
+def test_the_error_of_a_gradient_is_seen_in_each_of_its_parts() -> None:
+    a, b = np.array([1.0, -2.0]), np.array([3.0, 0.5])
+
+    def product(a: Array, b: Array) -> Array:
+        return a * b
+
+    assert backward_error(product, lambda grad, a, b: (grad * b, grad * a), a, b) < 1e-10
+    assert backward_error(product, lambda grad, a, b: (grad * b, grad * a * [1.0, 1.001]), a, b) > 1e-4
+    assert backward_error(product, lambda grad, a, b: (grad * b * [1.001, 1.0], grad * a), a, b) > 1e-4

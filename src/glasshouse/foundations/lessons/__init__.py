@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from glasshouse.foundations.lessons import layers, learning, networks, neurons, pitfalls
+from glasshouse.foundations.lessons import layers, learning, networks, neurons, pitfalls, sequences
 from glasshouse.foundations.lessons.lesson import Lesson, Numbers, Plot
 
 __all__ = ["LESSONS", "Lesson", "Numbers", "Plot"]
@@ -35,7 +35,9 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(layers.dropout, ("dropout",)),
     Lesson(layers.convolution, ("convolution",)),
     Lesson(layers.pooling, ("pooling",)),
-    Lesson(layers.recurrent, ("rnn", "lstm", "gru", "recurrence"), Plot("steps_back", ("gradient",), logarithmic=True)),
-    Lesson(layers.attention, ("attention",)),
-    Lesson(layers.embedding, ("embedding",)),
+    Lesson(
+        sequences.recurrent, ("rnn", "lstm", "gru", "recurrence"), Plot("steps_back", ("gradient",), logarithmic=True)
+    ),
+    Lesson(sequences.attention, ("attention",)),
+    Lesson(sequences.embedding, ("embedding",)),
 )
