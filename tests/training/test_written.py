@@ -12,7 +12,7 @@ import torch
 
 from glasshouse.data.batches import Batch
 from glasshouse.network.pack import build, initialise
-from glasshouse.training import written
+from glasshouse.training import passes
 from glasshouse.training.fit import Trained
 from glasshouse.training.losses import member_losses, row_loss
 from glasshouse.training.optimiser import PackOptimiser
@@ -154,8 +154,8 @@ def test_the_gradients_of_a_step_are_autograds(loss: str, activation: str) -> No
 
 
 def test_a_slope_that_is_a_little_off_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    bend, back = written._BENDS["tanh"]
-    monkeypatch.setitem(written._BENDS, "tanh", (bend, lambda grad, a: back(grad, a).mul_(1.001)))
+    bend, back = passes.BENDS["tanh"]
+    monkeypatch.setitem(passes.BENDS, "tanh", (bend, lambda grad, a: back(grad, a).mul_(1.001)))
     take_step, expected, _, _ = stepped("mse", "tanh")
     with pytest.raises(AssertionError, match="not close"):
         for found, gradient in zip(take_step(), expected, strict=True):

@@ -227,6 +227,8 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
         latest = _snapshots(plan, state, quality, losses)
         improved = state.selector.update(latest) if latest else []
         state.judged_step = pace.step
+        if state.policies.written is not None:
+            state.policies.written.show()
         statistics = layer_statistics(
             state.pack, state.policies.optimiser, train.prepared[probe],
             train.categories[probe] if train.categories is not None else None, state.members, plan.folds,
