@@ -46,7 +46,7 @@ class WrittenStep:
 
     def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str) -> None:
         self.pack, self.optimiser, self.loss = pack, optimiser, loss
-        self.steps = torch.zeros(())
+        self.steps = _bare(torch.zeros(()))
         self.passes: list[Passes] = []
         self.unseen_rate: float | None = None  # of a last step that went past `direction`
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
@@ -62,11 +62,12 @@ class WrittenStep:
         Returns:
             (members,) the losses before the update.
         """
-        if not self.passes:
-            self.passes = self._cut(batch.targets.shape[1])
-        losses = [part.run(batch.prepared, batch.targets) for part in self.passes]
-        self._update(factor)
-        return losses[0] if len(losses) == 1 else torch.cat(losses)
+        with torch.inference_mode():
+            if not self.passes:
+                self.passes = self._cut(batch.targets.shape[1])
+            losses = [part.run(batch.prepared, batch.targets) for part in self.passes]
+            self._update(factor)
+            return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def keep(self, kept: dict[nn.Parameter, Tensor]) -> None:
         """Cuts the moments down to the members that stay, after `Pack.keep` and `PackOptimiser.keep`.
@@ -78,6 +79,7 @@ class WrittenStep:
         moments = (self._views(self.mean), self._views(self.square))
         self._lay_out(*([part[place] for part, place in zip(parts, places, strict=True)] for parts in moments))
 
+    @torch.inference_mode()
     def show(self) -> None:
         """Fills the optimiser's directions with the step that was taken last, for whoever looks at them."""
         if self.unseen_rate is not None:
@@ -113,14 +115,17 @@ class WrittenStep:
     def _lay_out(self, means: list[Tensor], squares: list[Tensor]) -> None:
         """Puts parameters, gradients and moments into long vectors, and shows views of them as what they are."""
         owners = self.optimiser.parameters
-        self.parameters = torch.cat([owner.detach().flatten() for owner in owners])
-        self.grad, self.direction, self.decayed = (torch.zeros_like(self.parameters) for _ in range(3))
-        self.mean, self.square = (torch.cat([part.flatten() for part in parts]) for parts in (means, squares))
         self.shapes = [owner.shape for owner in owners]
-        shown = zip(owners, *map(self._views, (self.parameters, self.grad, self.direction)), strict=True)
+        parameters = torch.cat([owner.detach().flatten() for owner in owners])
+        gradients, directions = torch.zeros_like(parameters), torch.zeros_like(parameters)
+        shown = zip(owners, *map(self._views, (parameters, gradients, directions)), strict=True)
         for place, (owner, value, grad, direction) in enumerate(shown):
             owner.data, owner.grad = value, grad
             self.optimiser.directions[place] = direction
+        mean, square = (torch.cat([part.flatten() for part in parts]) for parts in (means, squares))
+        self.parameters, self.grad, self.direction, self.mean, self.square, self.decayed = map(
+            _bare, (parameters, gradients, directions, mean, square, torch.zeros_like(parameters))
+        )
         rates, decays = self.optimiser.learning_rate, self.optimiser.weight_decay
         self.rates = self._spread(rates)
         self.rate = float(rates[0]) if bool((rates == rates[0]).all()) else None  # where all have the same
@@ -130,11 +135,12 @@ class WrittenStep:
     def _cut(self, rows: int) -> list[Passes]:
         """The pack's members, as many together as the cache holds with batches of so many rows."""
         linears = [block.linear for block in self.pack.layers if isinstance(block, PackBlock)]
-        views = {id(owner): grad for owner, grad in zip(self.optimiser.parameters, self._views(self.grad), strict=True)}
-        layers = [
-            Layer(linear.weight.data, linear.bias.data, views[id(linear.weight)], views[id(linear.bias)])
-            for linear in (*linears, self.pack.head)
-        ]
+        found = zip(self.optimiser.parameters, self._views(self.parameters), self._views(self.grad), strict=True)
+        views = {id(owner): (value, grad) for owner, value, grad in found}
+        layers = []
+        for linear in (*linears, self.pack.head):
+            (weight, weight_grad), (bias, bias_grad) = views[id(linear.weight)], views[id(linear.bias)]
+            layers.append(Layer(weight, bias, weight_grad, bias_grad))
         widest = max(max(layer.weight.shape[1:]) for layer in layers)
         members = range(len(self.optimiser.learning_rate))
         together = max(1, TOGETHER // (rows * widest))
@@ -154,3 +160,9 @@ class WrittenStep:
             values.view(-1, 1).expand(-1, shape[1:].numel()).flatten() * float(one)
             for shape, one in zip(self.shapes, meant, strict=True)
         ])  # fmt: skip
+
+
+def _bare(tensor: Tensor) -> Tensor:
+    """The same memory without the book that autograd keeps of every change: a third of a small network's step."""
+    with torch.inference_mode():
+        return torch.from_numpy(tensor.numpy())
