@@ -17,7 +17,7 @@ from glasshouse.data.batches import Batch
 from glasshouse.network.layers import PackBlock
 from glasshouse.network.pack import Pack
 from glasshouse.training.optimiser import PackOptimiser
-from glasshouse.training.passes import BENDS, LOSSES, Layer, Passes
+from glasshouse.training.passes import BENDS, LOSSES, Layer, LonePasses, Passes
 from glasshouse.training.plan import Plan, device_of
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
@@ -47,7 +47,7 @@ class WrittenStep:
     def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str) -> None:
         self.pack, self.optimiser, self.loss = pack, optimiser, loss
         self.steps = _bare(torch.zeros(()))
-        self.passes: list[Passes] = []
+        self.passes: list[Passes] | list[LonePasses] = []
         self.unseen_rate: float | None = None  # of a last step that went past `direction`
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
         self._lay_out(zeros, [zero.clone() for zero in zeros])
@@ -132,20 +132,28 @@ class WrittenStep:
         self.decay = self._spread(decays, only=self.optimiser.decays) if bool(decays.any()) else None
         self.unseen_rate, self.passes = None, []
 
-    def _cut(self, rows: int) -> list[Passes]:
+    def _cut(self, rows: int) -> list[Passes] | list[LonePasses]:
         """The pack's members, as many together as the cache holds with batches of so many rows."""
         linears = [block.linear for block in self.pack.layers if isinstance(block, PackBlock)]
+        activation = self.pack.spec.activation
         found = zip(self.optimiser.parameters, self._views(self.parameters), self._views(self.grad), strict=True)
         views = {id(owner): (value, grad) for owner, value, grad in found}
         layers = []
         for linear in (*linears, self.pack.head):
             (weight, weight_grad), (bias, bias_grad) = views[id(linear.weight)], views[id(linear.bias)]
             layers.append(Layer(weight, bias, weight_grad, bias_grad))
+        members = len(self.optimiser.learning_rate)
+        if members == 1:  # each layer's bias lies behind its weight
+            shapes = [(layer.weight.shape[1] + 1, layer.weight.shape[2]) for layer in layers]
+            sizes = [rows * columns for rows, columns in shapes]
+            wholes, grads = (
+                [part.view(shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
+                for vector in (self.parameters, self.grad)
+            )
+            return [LonePasses(wholes, grads, activation, self.loss)]
         widest = max(max(layer.weight.shape[1:]) for layer in layers)
-        members = range(len(self.optimiser.learning_rate))
         together = max(1, TOGETHER // (rows * widest))
-        activation = self.pack.spec.activation
-        parts = (members[first : first + together] for first in range(0, len(members), together))
+        parts = (slice(first, min(first + together, members)) for first in range(0, members, together))
         return [Passes(layers, part, activation, self.loss) for part in parts]
 
     def _views(self, vector: Tensor) -> list[Tensor]:
