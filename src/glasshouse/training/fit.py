@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from glasshouse.core.errors import TrainingError
-from glasshouse.core.records import EpochEnd, Finished, MemberStopped, Record, Started
+from glasshouse.core.records import EpochEnd, Finished, LayerStatistics, MemberStopped, Record, Started
 from glasshouse.core.seeds import derive_seed
 from glasshouse.data.batches import Batch, Rows, epoch
 from glasshouse.data.encode import Features
@@ -86,13 +87,17 @@ class _State:
     bad_epochs: dict[int, int] = field(default_factory=dict)
 
 
-def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Generator[Event, None, Trained]:
+def fit(
+    plan: Plan, data: TrainingData, deadline: float | None = None, watched: bool = True
+) -> Generator[Event, None, Trained]:
     """Trains a pack, event by event.
 
     Args:
         plan: all that was decided before.
         data: the rows.
         deadline: `time.perf_counter()` at which training should be over; None trains the planned epochs.
+        watched: whether anybody looks at single steps and into the layers; if not, neither is told. The numbers that
+            come out are the same.
 
     Yields:
         Started; then Step after every update, EpochEnd and MemberStopped after every pass; Finished.
@@ -122,7 +127,7 @@ def fit(plan: Plan, data: TrainingData, deadline: float | None = None) -> Genera
         reason = "schedule"
         begin = state.policies.pace.clock()
         try:
-            yield from _epochs(plan, state, train, validation, begin)
+            yield from _epochs(plan, state, train, validation, begin, watched)
             if not state.members:
                 reason = "patience"
             elif settings.run.seconds is not None and not settings.run.pace:
@@ -148,10 +153,10 @@ def assemble(spec: PackSpec, snapshots: list[Snapshot], shared: dict[str, Tensor
     ordered = sorted(unique.values(), key=lambda s: (-s.depth, s.member, s.epoch))
     counts = {key: sum((s.member, s.epoch) == key for s in snapshots) for key in unique}
     on_cpu = {name: tensor.detach().cpu() for name, tensor in shared.items()}
-    pack = stack(spec, [(s.depth, tensors) for s in ordered for tensors in s.tensors], on_cpu).eval()
-    shares = [(s, counts[(s.member, s.epoch)] / len(snapshots) / len(s.tensors)) for s in ordered]
-    weights = tuple(share for s, share in shares for _ in s.tensors)
-    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered for _ in s.tensors))
+    pack = stack(spec, [(s.depth, tensors) for s in ordered for tensors in s.settle()], on_cpu).eval()
+    shares = [(s, counts[(s.member, s.epoch)] / len(snapshots) / len(s.settle())) for s in ordered]
+    weights = tuple(share for s, share in shares for _ in s.settle())
+    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered for _ in s.settle()))
 
 
 def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
@@ -205,7 +210,7 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadli
     return _State(pack, policies, selector, tuple(member.member for member in plan.members), fold)
 
 
-def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float) -> Iterator[Event]:
+def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float, watched: bool) -> Iterator[Event]:
     settings, pace = plan.settings, state.policies.pace
     order = torch.Generator().manual_seed(derive_seed(settings.run.seed, "batches"))
     probe = torch.randperm(
@@ -214,25 +219,19 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
     probe = probe[:PROBE_ROWS].to(train.prepared.device)
     while state.members and not pace.over:
         state.epoch += 1
-        total = torch.zeros(state.pack.spec.num_members, device=train.prepared.device)
-        steps = 0
+        step_losses = []
         batches = epoch(train, _own_rows(plan, state, train.num_rows), settings.training.batch_size or 1, order)
         for step in train_epoch(state.pack, batches, state.policies, state.epoch):
-            total += step.losses
-            steps += 1
-            yield step
+            step_losses.append(step.losses)
+            if watched:
+                yield step
         state.pack.eval()
         quality = _unseen(plan, state, _quality(plan, state.pack, validation))
         losses = state.selector.score(quality)
         latest = _snapshots(plan, state, quality, losses)
         improved = state.selector.update(latest) if latest else []
         state.judged_step = pace.step
-        if state.policies.written is not None:
-            state.policies.written.show()
-        statistics = layer_statistics(
-            state.pack, state.policies.optimiser, train.prepared[probe],
-            train.categories[probe] if train.categories is not None else None, state.members, plan.folds,
-        )  # fmt: skip
+        statistics = _statistics(plan, state, train, probe) if watched else ()
         state.policies.schedule.observe(losses.repeat_interleave(plan.folds))
         factor = state.policies.schedule.factor(pace.progress, state.epoch)  # of the next step, as torch's get_last_lr
         rates = state.policies.optimiser.learning_rate * factor
@@ -242,7 +241,7 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
             seconds=pace.clock() - begin,
             progress=pace.progress,
             members=state.members,
-            train_loss=_listed((total / steps).view(-1, plan.folds).mean(1)),
+            train_loss=_listed(torch.stack(step_losses).mean(0).view(-1, plan.folds).mean(1)),
             validation_loss=_listed(losses),
             learning_rate=_listed(rates[:: plan.folds]),
             ensemble_loss=state.selector.loss,
@@ -250,6 +249,16 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
             layers=statistics,
         )
         yield from _stop_members(plan, state, [s.member for s in latest], improved)
+
+
+def _statistics(plan: Plan, state: _State, train: Rows, probe: Tensor) -> tuple[LayerStatistics, ...]:
+    """What the layers make of some training rows, and what the last step did to them."""
+    if state.policies.written is not None:
+        state.policies.written.show()
+    categories = train.categories[probe] if train.categories is not None else None
+    return layer_statistics(
+        state.pack, state.policies.optimiser, train.prepared[probe], categories, state.members, plan.folds
+    )
 
 
 def _own_rows(plan: Plan, state: _State, num_rows: int) -> list[Tensor]:
@@ -309,10 +318,14 @@ def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> li
     for place, (member, loss) in enumerate(zip(state.members, losses.tolist(), strict=True)):
         if np.isfinite(loss):
             networks = range(place * plan.folds, (place + 1) * plan.folds)
-            tensors = tuple(state.pack.member_tensors(network) for network in networks)
             depth = state.pack.spec.depths[networks[0]]
-            found.append(Snapshot(member, state.epoch, depth, loss, tensors, quality[place]))
+            take = partial(_copies, state.pack, networks)
+            found.append(Snapshot(member, state.epoch, depth, loss, take, quality[place]))
     return found
+
+
+def _copies(pack: Pack, networks: range) -> tuple[dict[str, Tensor], ...]:
+    return tuple(pack.member_tensors(network) for network in networks)
 
 
 @torch.no_grad()

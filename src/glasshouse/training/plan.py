@@ -52,9 +52,8 @@ ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
-PAYING_PRODUCTS = (
-    4_000_000  # operations of one member's product from which bfloat16 is faster (research: 2 to 3 million tie)
-)
+PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
+SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,13 @@ def make_plan(settings: Settings, task: Task, num_classes: int, features: Featur
     num_rows = len(numbers)
     settings = _resolve_network(settings, features, num_rows)
     settings = _resolve_training(settings, task, num_rows)
-    settings = _resolve_run(settings)
+    settings = _resolve_precision(settings)
     outputs = num_classes if task == "multiclass" else 1
     depths = tuple(depth for depth in _draw_depths(settings) for _ in range(_known(settings.pack.folds)))
     spec = _make_spec(settings, features, outputs, depths, numbers)
+    if settings.run.threads is None:
+        small = 6 * _known(settings.training.batch_size) * _products(spec) < SMALL_STEP
+        settings = _replace(settings, "run", threads=1 if small else torch.get_num_threads())
     folds = _known(settings.pack.folds)
     own_rows = num_rows if folds == 1 else num_rows * (folds - 1) // folds
     steps = steps_per_epoch(own_rows, _known(settings.training.batch_size))
@@ -135,11 +137,15 @@ def make_plan(settings: Settings, task: Task, num_classes: int, features: Featur
 
 def step_seconds(spec: PackSpec, batch_size: int) -> float:
     """What a step costs on the reference machine, roughly: a fixed part, the products, and all that is elementwise."""
-    members = spec.num_members
+    members, products = spec.num_members, _products(spec)
     sizes = [spec.widths(depth) for depth in spec.depths]
-    products = sum(a * b for widths in sizes for a, b in pairwise(widths))
     elements = sum(sum(widths[1:-1]) * 12 + widths[0] * 2 + widths[-1] * 6 for widths in sizes)
     return 6e-4 + 3e-5 * members + batch_size * (6 * products / 4e11 + elements / 4e9) + 6 * products / 6e9
+
+
+def _products(spec: PackSpec) -> int:
+    """How many weights a row is multiplied with on its way through all members."""
+    return sum(a * b for depth in spec.depths for a, b in pairwise(spec.widths(depth)))
 
 
 def device_of(settings: Settings) -> torch.device:
@@ -214,19 +220,13 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     )  # fmt: skip
 
 
-def _resolve_run(settings: Settings) -> Settings:
+def _resolve_precision(settings: Settings) -> Settings:
     precision = settings.run.precision
     if precision == "auto":
         width = min(settings.network.hidden or (_known(settings.network.width),))
         product = 2 * width * width * _known(settings.training.batch_size)
         precision = "bfloat16" if product >= PAYING_PRODUCTS else "float32"
-    return _replace(
-        settings,
-        "run",
-        precision=precision,
-        threads=settings.run.threads or torch.get_num_threads(),
-        device=str(device_of(settings)),
-    )
+    return _replace(settings, "run", precision=precision, device=str(device_of(settings)))
 
 
 def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:

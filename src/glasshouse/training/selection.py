@@ -19,20 +19,28 @@ from torch import Tensor
 Score = Callable[[Tensor], Tensor]  # (entries, rows) of quality to (entries,) losses
 
 
-@dataclass(frozen=True)
+@dataclass
 class Snapshot:
     """One member as it was after one epoch: one network, or one for every fold.
 
     `quality` is all that selection needs of its validation predictions: the predicted value, or the probability of
-    the true class; both average over members as the predictions themselves do.
+    the true class; both average over members as the predictions themselves do. `tensors` may be a function that copies
+    them: most snapshots are never chosen, and a copy of every member after every epoch costs a small pack more than
+    its judgement.
     """
 
     member: int
     epoch: int
     depth: int
     loss: float
-    tensors: tuple[dict[str, Tensor], ...]
+    tensors: tuple[dict[str, Tensor], ...] | Callable[[], tuple[dict[str, Tensor], ...]]
     quality: Tensor  # (rows,)
+
+    def settle(self) -> tuple[dict[str, Tensor], ...]:
+        """The tensors, copied now if they have not been: before the member takes another step."""
+        if callable(self.tensors):
+            self.tensors = self.tensors()
+        return self.tensors
 
 
 def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
@@ -94,6 +102,8 @@ class Selector:
         self.best |= {s.member: s for s, better in zip(latest, improved, strict=True) if better}
         stale = [s for s, better in zip(latest, improved, strict=True) if not better]
         self._choose([*self.ensemble, *self.best.values(), *stale])
+        for snapshot in (*self.best.values(), *self.ensemble):
+            snapshot.settle()
         return improved
 
     @property

@@ -46,7 +46,8 @@ class WrittenStep:
 
     def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str) -> None:
         self.pack, self.optimiser, self.loss = pack, optimiser, loss
-        self.steps = _bare(torch.zeros(()))
+        self.steps, self.one = _bare(torch.zeros(())), _bare(torch.ones(()))
+        self.unbooked = torch.inference_mode()
         self.passes: list[Passes] | list[LonePasses] = []
         self.unseen_rate: float | None = None  # of a last step that went past `direction`
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
@@ -62,7 +63,7 @@ class WrittenStep:
         Returns:
             (members,) the losses before the update.
         """
-        with torch.inference_mode():
+        with self.unbooked:
             if not self.passes:
                 self.passes = self._cut(batch.targets.shape[1])
             losses = [part.run(batch.prepared, batch.targets) for part in self.passes]
@@ -88,7 +89,7 @@ class WrittenStep:
             torch.div(mean, square.sqrt_().add_(EPSILON), out=self.direction).mul_(-self.unseen_rate)
 
     def _update(self, factor: float | Tensor) -> None:
-        self.steps += 1.0
+        self.steps.add_(self.one)
         if isinstance(factor, Tensor):
             factor = float(factor) if factor.numel() == 1 else self._spread(factor)
         common = self.rate * factor if self.rate is not None and isinstance(factor, float) else None
