@@ -264,3 +264,38 @@ def test_folds_leave_together() -> None:
     events, _ = run(with_member(plan, 2, learning_rate=1e30), data)
     assert [end.members for end in epochs(events)][1:] == [(0, 1, 3)] * 5
     assert all(math.isfinite(loss) for end in epochs(events)[1:] for loss in end.validation_loss)
+
+
+def test_a_row_that_weighs_two_is_two_rows() -> None:
+    # All rows in every batch, so that only the weights can matter.
+    settings = {"training__epochs": 30, "training__batch_size": 1000, "network__hidden": [8], "network__dropout": 0.0,
+                "network__embedding": "none", "optimiser__schedule": "constant"}  # fmt: skip
+    weight = np.arange(160) % 3 + 1
+    plan, data = planned(**settings)
+    weighed, _ = run(plan, data._replace(train_weight=weight.astype(np.float32)))
+    again = np.repeat(np.arange(160), weight)
+    twice, _ = run(plan, data._replace(train=data.train.take(again), train_target=data.train_target[again]))
+    plain, _ = run(plan, data)
+    for one, other in zip(epochs(weighed), epochs(twice), strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+        assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
+    assert epochs(plain)[-1].validation_loss != pytest.approx(epochs(weighed)[-1].validation_loss, rel=1e-2)
+
+
+def test_validation_weights_judge_the_snapshots() -> None:
+    plan, data = planned(training__epochs=4)
+    weight = np.ones(80, np.float32)
+    weight[40:] = 1e-6
+    half = data._replace(validation=data.validation.take(np.arange(40)), validation_target=data.validation_target[:40])
+    weighed, kept = (run(plan, one)[0] for one in (data._replace(validation_weight=weight), half))
+    for one, other in zip(epochs(weighed), epochs(kept), strict=True):
+        assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
+
+
+def test_nobody_watching_changes_nothing_but_what_is_told() -> None:
+    plan, data = planned(training__epochs=3)
+    seen, told = list(fit(plan, data)), list(fit(plan, data, watched=False))
+    assert any(isinstance(event, tuple) for event in seen) and not any(isinstance(event, tuple) for event in told)
+    for one, other in zip(epochs(seen), epochs(told), strict=True):
+        assert (one.train_loss, one.validation_loss) == (other.train_loss, other.validation_loss)
+        assert one.layers and not other.layers

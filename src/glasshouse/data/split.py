@@ -71,7 +71,9 @@ def decide_fractions(settings: SplitSettings, num_rows: int) -> SplitSettings:
     return msgspec.structs.replace(settings, validation=validation, calibration=calibration)
 
 
-def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int, num_test_rows: int = 0) -> Split:
+def split_rows(
+    frame: Frame, schema: Schema, settings: SplitSettings, seed: int, num_test_rows: int = 0, *, tested: bool = True
+) -> Split:
     """Divides the rows into train, validation, calibration and test.
 
     Exact copies of a row always go together. Without group and time the parts have the same shares of every class (or
@@ -86,13 +88,14 @@ def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int,
         settings: the fractions are of all rows, or of those that do not come from a test file.
         seed: the same seed gives the same split.
         num_test_rows: how many rows were appended to test on.
+        tested: whether rows are kept to test on.
 
     Raises:
         DataError: no such group or time column, a time that is missing, or too few rows or groups for the parts.
         SettingsError: fractions that are no fractions or leave nothing to train on.
     """
     settings = decide_fractions(settings, frame.num_rows - num_test_rows)
-    fractions = _fractions(settings, num_test_rows)
+    fractions = _fractions(settings, num_test_rows, tested=tested)
     hashes = row_hashes(frame, schema)
     target = encode_target(frame, schema)
     known = np.isfinite(target) & (target >= 0) if target.dtype == np.int64 else np.isfinite(target)
@@ -139,10 +142,10 @@ def split_rows(frame: Frame, schema: Schema, settings: SplitSettings, seed: int,
     )
 
 
-def _fractions(settings: SplitSettings, num_test_rows: int) -> Floats:
+def _fractions(settings: SplitSettings, num_test_rows: int, *, tested: bool) -> Floats:
     """The share of each part, in the order of PARTS."""
     test: float = 0.0
-    if not num_test_rows:
+    if tested and not num_test_rows:
         if isinstance(settings.test, str):
             raise SettingsError(
                 f"the test rows of {settings.test} are not among the rows",

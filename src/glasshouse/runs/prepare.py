@@ -109,8 +109,14 @@ def check(source: object, *, target: str, **options: Any) -> CheckResult:
     return CheckResult(schema, check_table(frame, schema, split), frame.num_rows, _notes(frame, schema))
 
 
-def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
+def prepare(source: object, settings: Settings, watch: Watch, *, judged: bool = True) -> Prepared:
     """Reads, looks, checks, splits and encodes; every stage is announced to `watch` with what came of it.
+
+    Args:
+        source: the table.
+        settings: as asked for.
+        watch: called with every stage.
+        judged: whether rows are kept to test on; if not, nobody asks for findings either.
 
     Raises:
         DataError: the table cannot be read, or cannot answer the question.
@@ -124,8 +130,9 @@ def prepare(source: object, settings: Settings, watch: Watch) -> Prepared:
         )
     )
     settings = msgspec.structs.replace(settings, split=decide_fractions(settings.split, frame.num_rows - num_test))
-    split = split_rows(frame, schema, settings.split, derive_seed(settings.run.seed, "split"), num_test)
-    findings = check_table(frame, schema, split)
+    seed = derive_seed(settings.run.seed, "split")
+    split = split_rows(frame, schema, settings.split, seed, num_test, tested=judged)
+    findings = check_table(frame, schema, split) if judged else ()
     counts = ", ".join(
         f"{len(getattr(split, part)):,} {part}" for part in ("train", "validation", "calibration", "test")
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -14,17 +13,15 @@ import numpy as np
 from glasshouse.core.records import Metrics, RowCounts, Stage
 from glasshouse.core.seeds import derive_seed
 from glasshouse.evaluation.baselines import linear_outputs, naive_outputs
-from glasshouse.evaluation.conformal import fit_uncertainty
 from glasshouse.evaluation.judge import Judged, judge
 from glasshouse.evaluation.scores import score
-from glasshouse.model import Model, ModelParts, Origin
+from glasshouse.model import Model, ModelParts
 from glasshouse.model.uncertainty import apply_temperature
-from glasshouse.network.spec import FeatureSpec
 from glasshouse.runs.folder import Run, claim_folder, finish_folder
+from glasshouse.runs.learn import calibrated, data_for, parts_of, plan_for
 from glasshouse.runs.manifest import make_manifest
 from glasshouse.runs.prepare import Prepared, Watch, ignore, prepare, settings_for
-from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
-from glasshouse.training.plan import Plan, make_plan
+from glasshouse.training.fit import Trained, fit
 
 T = TypeVar("T")
 SCORED_AT_FIRST = 2_000  # test rows that the cost of judging is measured on
@@ -73,12 +70,12 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
     watch = watch or ignore
     asked = settings_for(source, target, options)
     prepared = prepare(source, asked, watch)
-    plan = _plan(prepared)
+    plan = plan_for(prepared)
     simple = _simple(prepared)
     with claim_folder(options.get("out"), prepared) as folder:
         watch(Stage(stage="train", detail=str(folder.path)))
         trained = _drain(
-            fit(plan, _data(prepared), _deadline(prepared, begin, simple.judging)),
+            fit(plan, data_for(prepared), _deadline(prepared, begin, simple.judging)),
             lambda event: folder.tell(event, watch),
         )
         settings = plan.settings
@@ -87,32 +84,13 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
                 settings, run=msgspec.structs.replace(settings.run, pace=trained.decisions)
             )
         watch(Stage(stage="evaluate"))
-        parts, uncalibrated = _calibrated(prepared, trained)
+        parts, uncalibrated = calibrated(prepared, trained)
         warnings = (INTERRUPTED,) * trained.interrupted + prepared.frame.notes
         metrics = _judged(prepared, trained, parts, uncalibrated, warnings, simple)
         metrics = msgspec.structs.replace(metrics, seconds=time.perf_counter() - begin)
         manifest = make_manifest(prepared, asked, settings, parts)
         watch(Stage(stage="report"))
         return finish_folder(folder, settings, metrics, manifest, parts)
-
-
-def _plan(prepared: Prepared) -> Plan:
-    target, encoder = prepared.schema.target, prepared.encoder
-    assert target is not None, "a run has a target"
-    features = FeatureSpec(
-        num_numbers=encoder.num_numbers, num_flags=encoder.num_flags, cardinalities=tuple(encoder.cardinalities)
-    )
-    return make_plan(prepared.settings, target.task, len(target.classes), features, _data(prepared).train.numbers)
-
-
-def _data(prepared: Prepared) -> TrainingData:
-    split, features, target = prepared.split, prepared.features, prepared.scaled_target
-    if prepared.folds is not None:
-        known = np.sort(np.concatenate([split.train, split.validation]))
-        return TrainingData(features.take(known), target[known], features.take(known), target[known], prepared.folds)
-    return TrainingData(
-        features.take(split.train), target[split.train], features.take(split.validation), target[split.validation]
-    )
 
 
 class Simple(NamedTuple):
@@ -165,26 +143,6 @@ def _drain(events: Generator[Any, None, T], tell: Watch) -> T:
                 return end.value  # type: ignore[no-any-return]
 
 
-def _parts(prepared: Prepared, ensemble: Ensemble) -> ModelParts:
-    return ModelParts(
-        schema=prepared.schema, encoder=prepared.encoder, spec=ensemble.pack.spec, weights=ensemble.weights,
-        tensors={name: tensor.numpy() for name, tensor in ensemble.pack.tensors().items()},
-        origins=tuple(Origin(member=member, epoch=epoch) for member, epoch in ensemble.origins),
-    )  # fmt: skip
-
-
-def _calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]:
-    """The model's parts with what the calibration rows taught, and the model without it."""
-    parts = _parts(prepared, trained.ensemble)
-    model, rows = Model(parts), prepared.split.calibration
-    if not len(rows):
-        return parts, model
-    said = model.outputs(prepared.frame.take(rows))
-    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
-    uncertainty = fit_uncertainty(model.task, prepared.target[rows], said.outputs, said.spread, seed)
-    return dataclasses.replace(parts, uncertainty=uncertainty), model
-
-
 def _judged(
     prepared: Prepared,
     trained: Trained,
@@ -196,7 +154,7 @@ def _judged(
     split, target, task = prepared.split, prepared.target, uncalibrated.task
     test = prepared.frame.take(split.test)
     said = uncalibrated.outputs(test)
-    single = Model(_parts(prepared, trained.best_single)).outputs(test)
+    single = Model(parts_of(prepared, trained.best_single)).outputs(test)
     outputs = said.outputs
     if task != "regression":
         outputs = apply_temperature(outputs, parts.uncertainty.temperature)

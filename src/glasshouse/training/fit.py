@@ -50,6 +50,8 @@ class TrainingData(NamedTuple):
     validation: Features
     validation_target: np.ndarray  # (rows,)
     fold: np.ndarray | None = None  # (rows,) which fold a row is left out of; None without folds
+    train_weight: np.ndarray | None = None  # (rows,) how much each counts; None where all count the same
+    validation_weight: np.ndarray | None = None  # (rows,)
 
 
 class Ensemble(NamedTuple):
@@ -112,12 +114,12 @@ def fit(
     device = device_of(settings)
     with _torch_set(threads=settings.run.threads, precision=settings.run.precision):
         pack = _new_pack(plan, data.train.numbers).to(device)
-        train = _rows(plan, pack, data.train, data.train_target)
-        validation = _rows(plan, pack, data.validation, data.validation_target)
+        train = _rows(plan, pack, data.train, data.train_target, data.train_weight)
+        validation = _rows(plan, pack, data.validation, data.validation_target, data.validation_weight)
         fold = torch.from_numpy(data.fold).to(device) if data.fold is not None else None
         if deadline is not None and not settings.run.pace:
             deadline -= _judging_seconds(plan, pack, validation)
-        state = _begin(plan, pack, validation, fold, deadline)
+        state = _begin(plan, pack, validation, fold, deadline, weighted=train.weights is not None)
         started = Started(
             members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
             batch_size=settings.training.batch_size or 0, device=str(device), precision=settings.run.precision,
@@ -171,15 +173,16 @@ def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
 
 
 @torch.no_grad()
-def _rows(plan: Plan, pack: Pack, features: Features, target: np.ndarray) -> Rows:
+def _rows(plan: Plan, pack: Pack, features: Features, target: np.ndarray, weight: np.ndarray | None) -> Rows:
     """Rows as the pack reads them, on its device; whatever has nothing to learn is computed here, once."""
     device = pack.head.weight.device
     numbers, flags = (torch.from_numpy(part).to(device) for part in (features.numbers, features.flags))
     categories = torch.from_numpy(features.categories).to(device) if features.categories.shape[1] else None
     targets = torch.from_numpy(target.astype(np.int64 if plan.task == "multiclass" else np.float32)).to(device)
-    weights = None
+    weights = torch.from_numpy(weight).to(device) if weight is not None else None
     if plan.settings.training.class_weights == "balanced":
-        weights = class_weights(torch.from_numpy(target), max(2, plan.spec.outputs)).to(device)
+        by_class = class_weights(torch.from_numpy(target), max(2, plan.spec.outputs)).to(device)
+        weights = by_class if weights is None else by_class * weights
     return Rows(pack.prepare(numbers, flags), categories, targets, weights)
 
 
@@ -188,7 +191,9 @@ def _each(values: list[float], plan: Plan) -> Tensor:
     return torch.tensor(values).repeat_interleave(plan.folds)
 
 
-def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadline: float | None) -> _State:
+def _begin(
+    plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadline: float | None, *, weighted: bool
+) -> _State:
     settings, device = plan.settings, pack.head.weight.device
     rates = _each([member.learning_rate for member in plan.members], plan).to(device)
     decays = _each([member.weight_decay for member in plan.members], plan).to(device)
@@ -197,6 +202,7 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadli
     def loss(outputs: Tensor, batch: Batch) -> Tensor:
         return member_losses(by_row(outputs, batch.targets), batch.weights)
 
+    written = can_be_written(plan) and not weighted
     optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays)
     policies = Policies(
         loss=loss,
@@ -204,7 +210,7 @@ def _begin(plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadli
         schedule=make_schedule(settings.optimiser, len(rates), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
-        written=WrittenStep(pack, optimiser, settings.training.loss or "") if can_be_written(plan) else None,
+        written=WrittenStep(pack, optimiser, settings.training.loss or "") if written else None,
     )
     selector = Selector(_quality_loss(plan, validation), settings.pack.ensemble, settings.pack.selection)
     return _State(pack, policies, selector, tuple(member.member for member in plan.members), fold)

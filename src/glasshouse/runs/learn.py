@@ -1,0 +1,95 @@
+"""From a prepared table to a calibrated model: what `train` and the estimators have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.core.seeds import derive_seed
+from glasshouse.core.settings import Settings
+from glasshouse.data import Frame
+from glasshouse.evaluation.conformal import fit_uncertainty
+from glasshouse.model import Model, ModelParts, Origin
+from glasshouse.network.spec import FeatureSpec
+from glasshouse.runs.prepare import Prepared, ignore, prepare
+from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
+from glasshouse.training.plan import Plan, make_plan
+
+
+def learn(frame: Frame, settings: Settings, weights: NDArray[np.float64] | None = None) -> Model:
+    """Trains a pack on a table without a run folder, a report or rows to judge on: that is the caller's business.
+
+    Args:
+        frame: all rows are learnt from, chosen by or calibrated on.
+        settings: with the target's column.
+        weights: (rows,) how much each row counts; None counts all the same.
+
+    Raises:
+        DataError: the table cannot answer the question.
+        SettingsError: settings that contradict each other or the table.
+        TrainingError: no network could be trained.
+    """
+    prepared = prepare(frame, settings, ignore, judged=False)
+    seconds = prepared.settings.run.seconds
+    events = fit(plan_for(prepared), data_for(prepared, weights), _deadline(seconds), watched=False)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            parts, _ = calibrated(prepared, end.value)
+            return Model(parts)
+
+
+def _deadline(seconds: float | None) -> float | None:
+    return None if seconds is None else time.perf_counter() + 0.95 * seconds  # the rest is for calibration
+
+
+def plan_for(prepared: Prepared) -> Plan:
+    """All that is decided before training."""
+    target, encoder = prepared.schema.target, prepared.encoder
+    assert target is not None, "a run has a target"
+    features = FeatureSpec(
+        num_numbers=encoder.num_numbers, num_flags=encoder.num_flags, cardinalities=tuple(encoder.cardinalities)
+    )
+    return make_plan(prepared.settings, target.task, len(target.classes), features, data_for(prepared).train.numbers)
+
+
+def data_for(prepared: Prepared, weights: NDArray[np.float64] | None = None) -> TrainingData:
+    """The rows to learn from and to choose by.
+
+    Args:
+        prepared: the table.
+        weights: (rows of the table,) how much each counts; None counts all the same.
+    """
+    split, features, target = prepared.split, prepared.features, prepared.scaled_target
+    train, validation = split.train, split.validation
+    if prepared.folds is not None:
+        train = validation = np.sort(np.concatenate([train, validation]))
+    own = [None if weights is None else weights[rows].astype(np.float32) for rows in (train, validation)]
+    return TrainingData(
+        features.take(train), target[train], features.take(validation), target[validation], prepared.folds, *own
+    )
+
+
+def parts_of(prepared: Prepared, ensemble: Ensemble) -> ModelParts:
+    """What a model is made from, not yet calibrated."""
+    return ModelParts(
+        schema=prepared.schema, encoder=prepared.encoder, spec=ensemble.pack.spec, weights=ensemble.weights,
+        tensors={name: tensor.numpy() for name, tensor in ensemble.pack.tensors().items()},
+        origins=tuple(Origin(member=member, epoch=epoch) for member, epoch in ensemble.origins),
+    )  # fmt: skip
+
+
+def calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]:
+    """The model's parts with what the calibration rows taught, and the model without it."""
+    parts = parts_of(prepared, trained.ensemble)
+    model, rows = Model(parts), prepared.split.calibration
+    if not len(rows):
+        return parts, model
+    said = model.outputs(prepared.frame.take(rows))
+    seed = derive_seed(prepared.settings.run.seed, "bootstrap")
+    uncertainty = fit_uncertainty(model.task, prepared.target[rows], said.outputs, said.spread, seed)
+    return dataclasses.replace(parts, uncertainty=uncertainty), model

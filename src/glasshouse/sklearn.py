@@ -1,0 +1,247 @@
+"""The pack as scikit-learn's estimators: `PackClassifier` and `PackRegressor`.
+
+They take what scikit-learn's own take, and besides it pandas and polars frames as they are: with names, words, dates,
+yes and no, and holes. Everything a run does up to the finished network happens here too, by the same code; what is left
+out is what needs a folder or rows to judge on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from glasshouse.core.options import build_settings
+from glasshouse.core.settings import Kind, Settings
+from glasshouse.data import Frame, read
+from glasshouse.model import Model
+from glasshouse.runs.learn import learn
+
+__all__ = ["PackClassifier", "PackRegressor"]
+
+Array = NDArray[Any]
+LARGEST_SEED = 2**31 - 1
+
+
+class _PackEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share."""
+
+    _target_kind: Kind
+
+    def __init__(
+        self,
+        effort: str | None = None,
+        *,
+        members: int | None = None,
+        seconds: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.effort = effort
+        self.members = members
+        self.seconds = seconds
+        self.random_state = random_state
+        self.settings = settings
+
+    def _learn(self, X: Any, target: pl.Series, sample_weight: Any) -> Self:
+        """Trains on rows that are checked; `target` has their labels or values."""
+        table = _table(X)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
+            counted = np.flatnonzero(weights > 0)  # a row that does not count is as if it were not there
+            table, target, weights = table[counted], target[counted], weights[counted]
+        if target.n_unique() == 1 and self._target_kind == "category":
+            raise ValueError("there is nothing to tell apart: all rows that count are of one class")
+        if table.height == 1:
+            raise ValueError("there is nothing to learn from one sample: n_samples = 1")
+        name = "target"
+        while name in table.columns:
+            name += "_"
+        frame = read(table.with_columns(target.alias(name)))
+        self.model_: Model = learn(frame, self._asked(table, name, named=not isinstance(X, np.ndarray)), weights)
+        return self
+
+    def _asked(self, table: pl.DataFrame, target: str, *, named: bool) -> Settings:
+        kinds: dict[str, Kind] = {target: self._target_kind}
+        if not named:  # the columns of an array have no names that could say anything: all are numbers
+            kinds |= dict.fromkeys(table.columns, "number")
+        given: dict[str, Any] = {"source": "a table in memory", "target": target}
+        given["run.seed"] = int(check_random_state(self.random_state).randint(LARGEST_SEED))
+        if isinstance(self.random_state, int | np.integer):
+            given["run.seed"] = int(self.random_state)
+        words = {"run.effort": self.effort, "run.seconds": self.seconds, "pack.members": self.members}
+        given |= {name: value for name, value in words.items() if value is not None}
+        given |= {f"columns.{name}": kind for name, kind in kinds.items()}
+        return build_settings({**given, **(self.settings or {})}, "settings")
+
+    def _rows(self, X: Any) -> Frame:
+        """The rows to predict, checked against those of `fit`."""
+        check_is_fitted(self)
+        return read(_table(_checked(self, X, reset=False)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if "model_" in state:
+            state = {**state, "model_": state["model_"].parts}  # records and arrays; the network is built anew
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "model_" in state:
+            self.model_ = Model(state["model_"])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class PackClassifier(ClassifierMixin, _PackEstimator):  # type: ignore[misc]
+    """A pack of networks that tells classes apart, for scikit-learn.
+
+    Args:
+        effort: quick, standard or thorough.
+        members: networks in the pack; None lets the effort decide.
+        seconds: end within about so many; None trains what the effort plans.
+        random_state: an integer gives the same networks again; None draws a seed.
+        settings: anything else of a run by its dotted name, such as {"network.hidden": [64, 32]}.
+
+    Attributes:
+        classes_: (classes,) the labels, in the order of the probabilities.
+        model_: the trained `glasshouse.model.Model`; `model_.save("model.glass")` keeps it.
+        n_features_in_: columns seen by `fit`.
+        feature_names_in_: their names, where they have any.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> network = PackClassifier("quick", seconds=2, random_state=0).fit(X, y)
+        >>> network.score(X, y) > 0.9
+        True
+    """
+
+    _target_kind: Kind = "category"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains the pack.
+
+        Args:
+            X: (rows, columns) a pandas or polars frame, or an array of numbers; NaN is a missing value.
+            y: (rows,) labels of any type.
+            sample_weight: (rows,) how much each row counts, at least 0; a row of weight 0 is left out.
+
+        Raises:
+            ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
+        """
+        X, y = _checked(self, X, y)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        return self._learn(X, pl.Series(codes).cast(pl.String), sample_weight)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """How likely each class is: (rows, classes), every row sums to 1."""
+        rows = self._rows(X)
+        found = self.model_.outputs(rows).outputs
+        seen = [int(name) for name in self.model_.classes]
+        if len(seen) == len(self.classes_):
+            return found
+        whole = np.zeros((len(found), len(self.classes_)))
+        whole[:, seen] = found  # a class all of whose rows weigh nothing is never predicted
+        return whole
+
+    def predict(self, X: Any) -> Array:
+        """The likeliest class of each row: (rows,) labels as `fit` was given them."""
+        likely = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likely])
+
+
+class PackRegressor(RegressorMixin, _PackEstimator):  # type: ignore[misc]
+    """A pack of networks that predicts a number, for scikit-learn.
+
+    Args:
+        effort: quick, standard or thorough.
+        members: networks in the pack; None lets the effort decide.
+        seconds: end within about so many; None trains what the effort plans.
+        random_state: an integer gives the same networks again; None draws a seed.
+        settings: anything else of a run by its dotted name, such as {"network.hidden": [64, 32]}.
+
+    Attributes:
+        model_: the trained `glasshouse.model.Model`; `model_.save("model.glass")` keeps it.
+        n_features_in_: columns seen by `fit`.
+        feature_names_in_: their names, where they have any.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> network = PackRegressor("quick", seconds=2, random_state=0).fit(X, y)
+        >>> network.score(X, y) > 0.4, network.predict_interval(X, confidence=0.8).shape
+        (True, (442, 2))
+    """
+
+    _target_kind: Kind = "number"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains the pack.
+
+        Args:
+            X: (rows, columns) a pandas or polars frame, or an array of numbers; NaN is a missing value.
+            y: (rows,) numbers.
+            sample_weight: (rows,) how much each row counts, at least 0; a row of weight 0 is left out.
+
+        Raises:
+            ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
+        """
+        X, y = _checked(self, X, y)
+        y = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
+        return self._learn(X, pl.Series(y), sample_weight)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """The predicted number of each row: (rows,) in the unit of `y`."""
+        rows = self._rows(X)
+        return self.model_.outputs(rows).outputs
+
+    def predict_interval(self, X: Any, confidence: float = 0.9) -> NDArray[np.float64]:
+        """A range that holds the truth as often as promised: (rows, 2), lower and upper bound.
+
+        Args:
+            X: the rows.
+            confidence: the promised share of rows, between 0 and 1.
+
+        Source:
+            Lei et al. 2018, "Distribution-free predictive inference for regression" (split conformal).
+        """
+        rows = self._rows(X)
+        return self.model_.predict_interval(rows, confidence)
+
+
+def _checked(estimator: Any, X: Any, *y: Any, reset: bool = True) -> Any:
+    """Frames as they are, with their names noted; arrays as scikit-learn wants them."""
+    if hasattr(X, "columns"):
+        check_consistent_length(X, *y)
+        return validate_data(estimator, X, *y, reset=reset, skip_check_array=True)
+    return validate_data(
+        estimator, X, *y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan",
+        **({"multi_output": False} if y else {}),
+    )  # fmt: skip
+
+
+def _table(X: Any) -> pl.DataFrame:
+    """The rows as polars; the columns of an array are called x1, x2, ..."""
+    if isinstance(X, np.ndarray):
+        return pl.DataFrame(X, schema=[f"x{place + 1}" for place in range(X.shape[1])])
+    return read(X).table
