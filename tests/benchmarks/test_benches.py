@@ -11,7 +11,7 @@ import pytest
 from benchmarks.tables.names import TABLE_NAMES
 from benchmarks.textbook import ours, table, textbook, timed
 
-from benchmarks import bench_packs, bench_tables, bench_textbook
+from benchmarks import bench_packs, bench_read, bench_tables, bench_textbook
 
 
 def test_the_textbook_bench_gives_its_ratios() -> None:
@@ -107,3 +107,12 @@ def test_the_tables_are_the_catalogues(shared_data: Path) -> None:
         assert len(rows.train) == len(rows.train_target) and len(rows.test) == len(rows.test_target)
         together = len(rows.train) + len(rows.test)
         assert len(rows.test) == pytest.approx(0.25 * together, abs=1)
+
+
+def test_both_readers_come_to_the_same_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    bench_read.write_table(path, 2_000)
+    (mine, numbers), (theirs, others) = bench_read.ours(path), bench_read.pandas_and_sklearn(path)
+    assert set(mine) == {"read", "infer", "fit", "encode"} and set(theirs) == {"read", "encode"}
+    assert numbers.shape == (2_000, bench_read.NUMBERS + bench_read.WHOLE)
+    np.testing.assert_allclose(numbers, others, atol=1e-4)
