@@ -85,7 +85,7 @@ def pandas_and_sklearn(path: Path) -> tuple[dict[str, float], Any]:
     stages["read"], mark = time.perf_counter() - mark, time.perf_counter()
     for name in [f"date_{place}" for place in range(DATES)]:
         times = frame.pop(name)
-        parts = {"year": times.dt.year, "month": times.dt.month, "day": times.dt.day, "weekday": times.dt.weekday}
+        parts = {"year": times.dt.year, "month": times.dt.month, "day": times.dt.day, "weekday": times.dt.day_of_week}
         for part, values in parts.items():
             frame[f"{name}_{part}"] = values.astype(np.float32)
     numbers = frame.select_dtypes("number").columns.tolist()

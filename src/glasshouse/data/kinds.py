@@ -85,19 +85,23 @@ def number_reading(series: pl.Series, settings: ReadSettings, filled: pl.Series 
         return None
     if settings.decimal != "," and np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all():
         return plain
-    if _mean(cells.str.contains(r"\d")) < MOST:
+    # Words repeat, and reading them costs more than counting them: each is read once, and weighs as often as it stands.
+    counted = cells.alias("cell").value_counts(name="count")
+    different, counts = counted["cell"], counted["count"].to_numpy()
+    if (different.str.contains(r"\d").to_numpy() * counts).sum() < MOST * len(cells):
         return None
     shares = [
-        (float(np.isfinite(parse_numbers(cells, reading)).mean()), reading) for reading in _candidates(cells, settings)
+        (float((np.isfinite(parse_numbers(different, reading)) * counts).sum()) / len(cells), reading)
+        for reading in _candidates(different, settings)
     ]
     share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
-    return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(cells, best)) else None
+    return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(different, best)) else None
 
 
-def _only_a_word_or_two(cells: pl.Series, reading: Reading) -> bool:
+def _only_a_word_or_two(different: pl.Series, reading: Reading) -> bool:
     """Whether many different numbers are broken by one or two words alone, such as "not measured"."""
-    unread = np.isnan(parse_numbers(cells, reading))
-    return cells.filter(pl.Series(unread)).n_unique() <= 2 and cells.n_unique() > 20
+    unread = int(np.isnan(parse_numbers(different, reading)).sum())
+    return unread <= 2 and len(different) > 20
 
 
 def integer_valued(values: Floats) -> bool:
