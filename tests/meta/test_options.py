@@ -52,6 +52,7 @@ ALTERNATES: dict[str, Any] = {
     "pack.ensemble": 1,
     "pack.selection": "all",
     "pack.folds": 3,
+    "pack.halvings": 1,
     "training.loss": "l1",
     "training.class_weights": "balanced",
     "training.label_smoothing": 0.2,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from glasshouse.core.errors import NetworkError
+from glasshouse.core.settings import NetworkSettings
 from glasshouse.network.layers import PackDropout
-from glasshouse.network.pack import Pack, build, stack
-from glasshouse.network.spec import tensor_shapes
+from glasshouse.network.pack import Pack, build, initialise, set_pieces, stack
+from glasshouse.network.spec import FeatureSpec, PackSpec, tensor_shapes
 
 from .packs import ROWS, drawn, small_spec, table
 
@@ -144,3 +147,50 @@ def test_dropout_is_off_in_evaluation_and_on_in_training() -> None:
     trained = pack.train()(pack.prepare(numbers, flags), codes).detach()
     torch.testing.assert_close(trained[2:], plain[2:])
     assert float((trained[:2] - plain[:2]).abs().max()) > 0.01
+
+
+PIECED = PackSpec(
+    features=FeatureSpec(num_numbers=2, num_flags=1), outputs=1, hidden=(4,), depths=(1, 1, 1, 1),
+    embedding="piecewise", pieces=(3, 2),
+)  # fmt: skip
+EDGES = [np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 0.5, 1.0])]
+
+
+def half_blind() -> Pack:
+    """Four members, of which the second and the last see no pieces."""
+    pack = build(PIECED)
+    pack.hide_pieces(torch.tensor([False, True, False, True]))
+    initialise(pack, NetworkSettings(), torch.Generator().manual_seed(0))
+    assert pack.pieces is not None
+    set_pieces(pack.pieces, EDGES)
+    return pack
+
+
+def test_who_sees_no_pieces_never_does() -> None:
+    pack = half_blind()
+    optimiser = torch.optim.AdamW(pack.parameters(), lr=0.1)
+    for seed in range(5):
+        x = torch.rand(20, 3, generator=torch.Generator().manual_seed(seed))
+        optimiser.zero_grad()
+        (pack(pack.prepare(x[:, :2], x[:, 2:])) - x.sum(1).view(1, -1, 1)).square().mean((1, 2)).sum().backward()
+        optimiser.step()
+    pieces = pack.first.weight.detach()[:, pack.pieces_at]
+    assert pieces.shape == (4, 5, 4)
+    assert not pieces[[1, 3]].any() and pieces[[0, 2]].all()
+    assert (pack.first.weight.detach()[:, :3] != 0).all()
+
+
+def test_who_sees_no_pieces_starts_as_a_network_that_has_none() -> None:
+    bound = half_blind().first.weight.detach()[1, :3].abs().max()
+    assert 1 / math.sqrt(8) < bound < 1 / math.sqrt(3)  # torch's bound is one over the root of the inputs: 3, not 8
+
+
+def test_a_pack_that_is_cut_still_knows_who_sees_what() -> None:
+    pack = half_blind()
+    pack.keep(torch.tensor([1, 2]))
+    x = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    pack(pack.prepare(x[:, :2], x[:, 2:])).square().sum().backward()
+    assert pack.first.weight.grad is not None
+    seen = pack.first.weight.grad[:, pack.pieces_at].abs().sum((1, 2)) > 0
+    assert seen.tolist() == [False, True]
+    assert "hidden" not in pack.tensors()

@@ -299,3 +299,26 @@ def test_nobody_watching_changes_nothing_but_what_is_told() -> None:
     for one, other in zip(epochs(seen), epochs(told), strict=True):
         assert (one.train_loss, one.validation_loss) == (other.train_loss, other.validation_loss)
         assert one.layers and not other.layers
+
+
+def test_the_worse_half_leaves_twice() -> None:
+    settings = {"training__epochs": 20, "pack__members": 8, "optimiser__learning_rate": (1e-5, 0.03)}
+    (events, trained), (whole, _) = (
+        run(*planned(pack__halvings=halvings, training__patience=0, **settings)) for halvings in (2, 0)
+    )
+    ends = epochs(events)
+    assert [len(end.members) for end in ends] == [8] * 4 + [4] * 5 + [2] * 11  # at 20 and 45 % of the epochs
+    gone = [event for event in events if isinstance(event, MemberStopped)]
+    assert [event.reason for event in gone] == ["halving"] * 6 and [event.epoch for event in gone] == [4] * 4 + [9] * 2
+    best = {member: min(end.validation_loss[end.members.index(member)] for end in ends[:4]) for member in range(8)}
+    assert {event.member for event in gone[:4]} == set(sorted(best, key=lambda member: best[member])[4:])
+    assert trained.members == 8 and not any(isinstance(event, MemberStopped) for event in whole)
+
+
+def test_a_mixed_pack_reads_numbers_in_both_ways() -> None:
+    plan, data = planned(network__embedding="mixed", network__embedding_size=8, pack__members=4)
+    assert [member.embedding for member in plan.members] == ["piecewise", "none"] * 2
+    _, trained = run(plan, data)
+    for snapshot, (member, _) in enumerate(trained.ensemble.origins):
+        pack = trained.ensemble.pack
+        assert bool(pack.first.weight[snapshot, pack.pieces_at].any()) is (member % 2 == 0)

@@ -140,3 +140,21 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
 def test_devices_that_are_there() -> None:
     assert device_of(asked(run__device="cpu")) == torch.device("cpu")
     assert device_of(asked()).type in {"cpu", "cuda", "mps"}
+
+
+def test_members_that_leave_make_room_for_more_epochs() -> None:
+    few, more = (
+        planned(20_000, pack__halvings=halvings, run__effort="quick", network__width=512) for halvings in (0, 2)
+    )
+    # A fifth of the training with all, a quarter with half, the rest with a quarter: 0.4625 of the work.
+    epochs = [plan.settings.training.epochs or 0 for plan in (few, more)]
+    assert epochs[1] / epochs[0] == pytest.approx(1 / 0.4625, rel=0.1)
+
+
+def test_a_pack_reads_numbers_in_both_ways_unless_it_is_told_otherwise() -> None:
+    assert planned(500).settings.network.embedding == "mixed"
+    assert planned(500).settings.pack.halvings == 2
+    assert planned(500, pack__members=1).settings.network.embedding == "piecewise"
+    assert planned(500, pack__members=4).settings.pack.halvings == 0
+    textbook = planned(500, network__hidden=[8])
+    assert textbook.settings.network.embedding == "none" and textbook.settings.pack.halvings == 0

@@ -134,6 +134,7 @@ class MemberInfo(Record):
     learning_rate: float
     weight_decay: float
     dropout: float
+    embedding: str = "none"  # how it reads numbers
 
 
 class Started(Event, tag="started"):
@@ -190,7 +191,7 @@ class MemberStopped(Event, tag="member_stopped"):
     epoch: int
     best_epoch: int
     best_loss: float
-    reason: Literal["patience", "not_finite"]
+    reason: Literal["patience", "halving", "not_finite"]
 
 
 class Finished(Event, tag="finished"):

@@ -98,7 +98,7 @@ class NetworkSettings(Record):
     depth: Count | tuple[Count, Count] = (1, 3)
     width: Count | None = None
     activation: Activation = "relu"
-    embedding: Literal["none", "periodic", "piecewise"] | None = None  # of numeric features
+    embedding: Literal["none", "periodic", "piecewise", "mixed"] | None = None  # of numeric features
     embedding_size: Count | None = None
     dropout: Range | None = None
     normalisation: Literal["none", "layer", "batch"] = "none"
@@ -132,11 +132,13 @@ class PackSettings(Record):
     ensemble: Count = 16  # most snapshots in the ensemble
     selection: Literal["greedy", "best", "all"] = "greedy"
     folds: Count | None = None  # networks a member consists of, each trained without another part of the rows
+    halvings: int | None = None  # how often the worse half of the members is dropped, so that the others train longer
 
     def __post_init__(self) -> None:
         _require(self.members is None or 1 <= self.members <= 4096, "pack.members", self.members, "1 to 4096")
         _require(1 <= (self.folds or 1) <= 20 and self.folds != 0, "pack.folds", self.folds, "1 to 20")
         _require(1 <= self.ensemble <= 1000, "pack.ensemble", self.ensemble, "1 to 1000")
+        _require(0 <= (self.halvings or 0) <= 2, "pack.halvings", self.halvings, "0 to 2")
 
 
 class TrainingSettings(Record):

@@ -44,6 +44,8 @@ class Pack(nn.Module):
         self.layers = nn.ModuleList(blocks)
         self.head = PackLinear(members, sizes[-1], spec.outputs)
         self.dropout: PackDropout | None = None  # training sets it; a finished network has none
+        self.hidden: Tensor | None
+        self.register_buffer("hidden", None, persistent=False)  # (members,) who does not see the pieces; in training
 
     def prepare(self, numbers: Tensor, flags: Tensor) -> Tensor:
         """The features that no member learns: (rows, numbers) and (rows, flags) to (rows, numbers | flags | pieces)."""
@@ -64,6 +66,31 @@ class Pack(nn.Module):
         if not self.layers:
             outputs.append(self.head(h))
         return torch.cat(outputs[::-1]) if len(outputs) > 1 else outputs[0]
+
+    def hide_pieces(self, hidden: Tensor) -> None:
+        """Lets some members read the numbers as they are: their weights of the pieces are zero and stay so.
+
+        Args:
+            hidden: (members,) true where a member does not see the pieces; before the weights are drawn.
+        """
+        self.hidden = hidden
+        self.first.weight.register_hook(self._without_hidden)
+
+    @property
+    def first(self) -> PackLinear:
+        """The layer that reads the features."""
+        return self.layers[0].linear if self.layers else self.head  # type: ignore[return-value]
+
+    @property
+    def pieces_at(self) -> slice:
+        """The features that are pieces."""
+        before = self.spec.features.num_numbers + self.spec.features.num_flags
+        return slice(before, before + sum(self.spec.pieces))
+
+    def _without_hidden(self, gradient: Tensor) -> Tensor:
+        assert self.hidden is not None
+        gradient[:, self.pieces_at] *= ~self.hidden.view(-1, 1, 1)
+        return gradient
 
     def predict(self, numbers: Tensor, flags: Tensor, categories: Tensor) -> Tensor:
         """All members' outputs for the same rows, straight from the encoder's features: (members, rows, outputs)."""
@@ -108,6 +135,8 @@ class Pack(nn.Module):
             parameter.grad = None
         self.spec = with_depths(self.spec, tuple(self.spec.depths[i] for i in positions.tolist()))
         self.layers = self.layers[: len(self.spec.hidden)]
+        if self.hidden is not None:
+            self.hidden = self.hidden[positions]
         if self.dropout is not None:
             self.dropout.thresholds = self.dropout.thresholds[positions.cpu()]  # masks are drawn there on every device
         return kept
@@ -178,8 +207,11 @@ def initialise(
     """
     for name, parameter in pack.named_parameters():
         if name.endswith("linear.weight") or name == "head.weight":
-            for weight in parameter.data:
-                draw_weights(weight, settings.initialisation, generator)
+            for member, weight in enumerate(parameter.data):
+                if pack.hidden is not None and parameter is pack.first.weight and bool(pack.hidden[member]):
+                    _draw_around(weight, pack.pieces_at, settings.initialisation, generator)
+                else:
+                    draw_weights(weight, settings.initialisation, generator)
         elif settings.initialisation == "torch" and (name.endswith("linear.bias") or name == "head.bias"):
             bound = 1 / math.sqrt(_reads(pack, name))
             parameter.data.uniform_(-bound, bound, generator=generator)
@@ -219,6 +251,16 @@ def draw_weights(weight: Tensor, name: str, generator: torch.Generator) -> None:
             f"no initialisation is called {name!r}", where="network.initialisation", expected=one_of(draws, 20)
         )
     draws[name]()
+
+
+def _draw_around(weight: Tensor, hidden: slice, name: str, generator: torch.Generator) -> None:
+    """Draws a matrix as if it had no rows for the hidden features, and leaves those at zero."""
+    seen = torch.ones(len(weight), dtype=torch.bool)
+    seen[hidden] = False
+    narrow = weight[seen]
+    draw_weights(narrow, name, generator)
+    weight.zero_()
+    weight[seen] = narrow
 
 
 def count_pieces(numbers: np.ndarray, most: int) -> list[np.ndarray]:

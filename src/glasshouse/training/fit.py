@@ -28,7 +28,7 @@ from glasshouse.training.loop import Policies, Step, train_epoch
 from glasshouse.training.losses import class_weights, member_losses, row_loss
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
-from glasshouse.training.plan import Plan, device_of
+from glasshouse.training.plan import HALVED_AT, Plan, device_of
 from glasshouse.training.schedules import make_schedule
 from glasshouse.training.selection import Score, Selector, Snapshot
 from glasshouse.training.statistics import layer_statistics
@@ -165,6 +165,9 @@ def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
     """The pack with its first weights drawn."""
     seed = plan.settings.run.seed
     pack = build(plan.spec)
+    if plan.settings.network.embedding == "mixed":
+        plain = [member.embedding == "none" for member in plan.members]
+        pack.hide_pieces(torch.tensor(plain).repeat_interleave(plan.folds))
     initialise(pack, plan.settings.network, torch.Generator().manual_seed(derive_seed(seed, "initialise")), numbers)
     drops = _each([member.dropout for member in plan.members], plan)
     if bool((drops > 0).any()):
@@ -290,7 +293,11 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
         state.bad_epochs[member] = 0 if better else state.bad_epochs.get(member, 0) + 1
     broken = [member for member in state.members if member not in finite]
     tired = [member for member in finite if patience and state.bad_epochs[member] >= patience]
-    if not broken and not tired:
+    hopeless = _hopeless(plan, state, [member for member in finite if member not in tired])
+    reasons = (
+        dict.fromkeys(broken, "not_finite") | dict.fromkeys(tired, "patience") | dict.fromkeys(hopeless, "halving")
+    )
+    if not reasons:
         return
     if len(broken) == len(state.members) and not state.selector.best:
         raise TrainingError(
@@ -299,12 +306,12 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
             expected="a loss that is a number",
             fix="--set optimiser.learning_rate=0.0005 (or training.clip_norm=1)",
         )
-    stay = [place for place, member in enumerate(state.members) if member not in {*broken, *tired}]
-    for member in (*broken, *tired):
+    stay = [place for place, member in enumerate(state.members) if member not in reasons]
+    for member, reason in reasons.items():
         best = state.selector.best.get(member)
         yield MemberStopped(
             member=member, epoch=state.epoch, best_epoch=best.epoch if best else 0,
-            best_loss=best.loss if best else float("inf"), reason="not_finite" if member in broken else "patience",
+            best_loss=best.loss if best else float("inf"), reason=reason,  # type: ignore[arg-type]
         )  # fmt: skip
     state.members = tuple(state.members[place] for place in stay)
     if not stay:
@@ -316,6 +323,13 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
         state.policies.written.keep(kept)
     state.policies.schedule.keep(positions)
     state.policies.pace.remeasure()
+
+
+def _hopeless(plan: Plan, state: _State, running: list[int]) -> list[int]:
+    """The members beyond the share that may still run at this point of the training, worst best losses first."""
+    due = sum(state.policies.pace.progress >= point for point in HALVED_AT[: plan.settings.pack.halvings or 0])
+    keep = -(-len(plan.members) // 2**due)
+    return sorted(running, key=lambda member: state.selector.best[member].loss)[keep:] if due else []
 
 
 def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> list[Snapshot]:

@@ -37,9 +37,9 @@ class Dial:
 
 
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, width=128, pieces=512, most_epochs=48, seconds=36),
-    "standard": Dial(members=32, width=192, pieces=1024, most_epochs=96, seconds=150),
-    "thorough": Dial(members=64, width=256, pieces=2048, most_epochs=160, seconds=1200),
+    "quick": Dial(members=16, width=128, pieces=512, most_epochs=96, seconds=36),
+    "standard": Dial(members=32, width=192, pieces=1024, most_epochs=192, seconds=150),
+    "thorough": Dial(members=64, width=256, pieces=2048, most_epochs=320, seconds=1200),
 }
 FEWEST_EPOCHS = 3
 BESIDES = 1.4  # what judging and keeping snapshots cost beside the steps; measured on six tables
@@ -48,6 +48,8 @@ WEIGHT_DECAYS = (1e-3, 1.0)
 MOST_DROPOUT = 0.5
 SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small, and members are folds
 FOLDS = 5
+HALVED_AT = (0.2, 0.45)  # of the training, where the worse half of the members leaves
+FEWEST_HALVED = 8  # members of a pack that is halved
 ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
@@ -177,13 +179,16 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
     dial, network = DIALS[settings.run.effort], settings.network
     fixed = network.hidden is not None
     members = settings.pack.members or dial.members
-    settings = _replace(settings, "pack", members=members)
-    embedding = network.embedding or ("none" if fixed or not features.num_numbers else "piecewise")
+    halvings = 2 if members >= FEWEST_HALVED and not fixed else 0
+    settings = _replace(settings, "pack", members=members, halvings=_first(settings.pack.halvings, halvings))
+    embedding = network.embedding or ("none" if fixed else "mixed" if members > 1 else "piecewise")
+    if not features.num_numbers and embedding == "mixed":
+        embedding = "none"
     size = network.embedding_size
     if size is None:
         numbers = max(1, features.num_numbers)
         room = min(dial.pieces // numbers, MOST_PREPARED // (numbers * num_rows), num_rows // ROWS_A_PIECE)
-        size = {"none": 1, "periodic": 12, "piecewise": max(4, min(MOST_PIECES, room))}[embedding]
+        size = {"none": 1, "periodic": 12}.get(embedding, max(4, min(MOST_PIECES, room)))
     if network.hidden is not None and isinstance(network.depth, int):
         raise SettingsError(
             "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
@@ -235,8 +240,16 @@ def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
     dial = DIALS[settings.run.effort]
     if settings.run.seconds is not None:  # the clock decides; this is the most that makes sense
         return 4 * DIALS["thorough"].most_epochs
-    cost = steps * step_seconds(spec, _known(settings.training.batch_size)) * BESIDES
+    cost = steps * step_seconds(spec, _known(settings.training.batch_size)) * BESIDES * _share(settings)
     return int(min(dial.most_epochs, max(FEWEST_EPOCHS, dial.seconds / cost)))
+
+
+def _share(settings: Settings) -> float:
+    """How much of the members' steps is left where the worse ones leave."""
+    points = HALVED_AT[: settings.pack.halvings or 0]
+    ends = [*points, 1.0]
+    starts = [0.0, *points]
+    return sum((end - start) * 0.5**halved for halved, (start, end) in enumerate(zip(starts, ends, strict=True)))
 
 
 def _make_spec(
@@ -246,7 +259,7 @@ def _make_spec(
     hidden = network.hidden if network.hidden is not None else (_known(network.width),) * depths[0]
     size = _known(network.embedding_size)
     pieces: tuple[int, ...] = ()
-    if network.embedding == "piecewise" and features.num_numbers:
+    if network.embedding in ("piecewise", "mixed") and features.num_numbers:
         pieces = tuple(max(0, len(edges) - 1) for edges in count_pieces(numbers, size))
     return PackSpec(
         features=features,
@@ -254,7 +267,7 @@ def _make_spec(
         hidden=hidden,
         depths=depths,
         activation=network.activation,
-        embedding=network.embedding or "none",
+        embedding="piecewise" if network.embedding == "mixed" else network.embedding or "none",
         waves=size if network.embedding == "periodic" and features.num_numbers else 0,
         pieces=pieces,
         normalisation=network.normalisation,
@@ -291,9 +304,17 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
             learning_rate=float(rates[place]),
             weight_decay=float(decays[place]),
             dropout=float(dropout[place]),
+            embedding=_reading(settings, place),
         )
         for place, depth in enumerate(spec.depths[:: _known(settings.pack.folds)])
     )
+
+
+def _reading(settings: Settings, place: int) -> str:
+    """How a member reads numbers: in a mixed pack every second one in pieces, the others as they are."""
+    if settings.network.embedding == "mixed":
+        return "none" if place % 2 else "piecewise"
+    return settings.network.embedding or "none"
 
 
 def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:

@@ -27,7 +27,13 @@ TOGETHER = 262_144  # activations of one layer that go together: 1 MiB stays in 
 def can_be_written(plan: Plan) -> bool:
     """Whether this step does all that a plan asks for; where it does not, autograd's does."""
     spec, settings = plan.spec, plan.settings
-    plain = spec.normalisation == "none" and not spec.skip and not spec.waves and not spec.features.cardinalities
+    plain = (
+        spec.normalisation == "none"
+        and settings.network.embedding != "mixed"
+        and not spec.skip
+        and not spec.waves
+        and not spec.features.cardinalities
+    )
     dense = plain and len(set(spec.depths)) == 1 and len(spec.hidden) > 0 and spec.activation in BENDS
     steps = settings.optimiser.name in ("adam", "adamw") and settings.training.clip_norm is None
     losses = settings.training.loss in LOSSES and not settings.training.label_smoothing
