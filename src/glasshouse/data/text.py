@@ -8,6 +8,7 @@ import io
 import re
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from glasshouse.core.errors import DataError, SettingsError
@@ -16,6 +17,7 @@ from glasshouse.data.sniff import WHITESPACE, Rows, has_header, sniff_separator,
 
 SAMPLE_BYTES = 1 << 17
 SAMPLE_ROWS = 500
+LETTERS_AT_ONCE = 1 << 22
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
               codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
@@ -256,20 +258,30 @@ def _name(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.
 
 def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
     """Cells without surrounding blanks, and without the single quotes that some exports put around them."""
-    sign = separator.encode()
-    blanks = (b" ",) if separator == "\t" else (b" ", b"\t")
-    borders = (b"\n", b"\r", b'"', sign)
-    spaced = any(
-        blank in body and any(blank + border in body or border + blank in body for border in borders)
-        for blank in blanks
-    )
-    if spaced or body[:1] in blanks or body[-1:] in blanks:
+    if _has_blank_edges(body, separator):
         table = table.with_columns(pl.all().str.strip_chars())
     singles = [name for name in table.columns if _in_single_quotes(table[name])]
     if singles:
         notes.append(f"single quotes around the values of {', '.join(singles[:5])} are left out")
         table = table.with_columns(pl.col(singles).str.replace(r"^'(.*)'$", "$1"))
     return table
+
+
+def _has_blank_edges(body: bytes, separator: str) -> bool:
+    """Whether a blank stands at the edge of any cell."""
+    blanks = b" " if separator == "\t" else b" \t"
+    if body[:1] in blanks or body[-1:] in blanks:
+        return True
+    is_border = np.zeros(256, dtype=bool)
+    is_border[list(b'\n\r"' + separator.encode())] = True
+    letters = np.frombuffer(body, dtype=np.uint8)
+    for first in range(0, len(letters), LETTERS_AT_ONCE):
+        piece = letters[first : first + LETTERS_AT_ONCE + 2]  # with the letter on either side
+        for blank in blanks:
+            places = np.flatnonzero(piece[1:-1] == blank) + 1
+            if is_border[piece[places - 1]].any() or is_border[piece[places + 1]].any():
+                return True
+    return False
 
 
 def _in_single_quotes(column: pl.Series) -> bool:

@@ -1,0 +1,24 @@
+"""Cells as they stand in the text; what is made of whole files is in test_read.py."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glasshouse.data import text
+
+
+@given(
+    st.text(alphabet='ab ,\t\n\r";', min_size=1, max_size=14),
+    st.sampled_from([",", "\t", ";"]),
+    st.sampled_from([1, 3, 99]),
+)
+def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator: str, at_once: int) -> None:
+    blanks = " " if separator == "\t" else " \t"
+    expected = re.search(rf'(^|[\n\r"{separator}])[{blanks}]|[{blanks}]([\n\r"{separator}]|\Z)', body) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "LETTERS_AT_ONCE", at_once)
+        assert text._has_blank_edges(body.encode(), separator) is expected
