@@ -282,6 +282,20 @@ def test_a_row_that_weighs_two_is_two_rows() -> None:
     assert epochs(plain)[-1].validation_loss != pytest.approx(epochs(weighed)[-1].validation_loss, rel=1e-2)
 
 
+def test_a_heavy_row_pulls_as_hard_as_many_light_ones_in_whatever_batch_it_falls() -> None:
+    # No number to go by: the best guess is the weighted mean of the targets, 0.5.
+    settings = {"training__epochs": 60, "training__batch_size": 16, "training__patience": 0, "network__hidden": [4],
+                "network__dropout": 0.0, "network__embedding": "none", "optimiser__learning_rate": 5e-3}  # fmt: skip
+    plan, data = planned(**settings)
+    target, weight = np.zeros(160), np.ones(160, np.float32)
+    target[:8], weight[:8] = 1.0, 19.0
+    empty = dataclasses.replace(data.train, numbers=np.zeros_like(data.train.numbers))
+    heavy = TrainingData(empty, target, empty, target, None, weight, weight)
+    _, trained = run(plan, heavy)
+    said = trained.ensemble.pack(torch.zeros(1, empty.numbers.shape[1]))
+    assert said.mean().item() == pytest.approx(0.5, abs=0.07)
+
+
 def test_validation_weights_judge_the_snapshots() -> None:
     plan, data = planned(training__epochs=4)
     weight = np.ones(80, np.float32)

@@ -182,7 +182,7 @@ def _rows(plan: Plan, pack: Pack, features: Features, target: np.ndarray, weight
     numbers, flags = (torch.from_numpy(part).to(device) for part in (features.numbers, features.flags))
     categories = torch.from_numpy(features.categories).to(device) if features.categories.shape[1] else None
     targets = torch.from_numpy(target.astype(np.int64 if plan.task == "multiclass" else np.float32)).to(device)
-    weights = torch.from_numpy(weight).to(device) if weight is not None else None
+    weights = torch.from_numpy(weight / weight.mean()).to(device) if weight is not None else None
     if plan.settings.training.class_weights == "balanced":
         by_class = class_weights(torch.from_numpy(target), max(2, plan.spec.outputs)).to(device)
         weights = by_class if weights is None else by_class * weights
@@ -203,7 +203,10 @@ def _begin(
     by_row = row_loss(settings.training.loss or "", settings.training.label_smoothing)
 
     def loss(outputs: Tensor, batch: Batch) -> Tensor:
-        return member_losses(by_row(outputs, batch.targets), batch.weights)
+        losses = by_row(outputs, batch.targets)
+        # The weights of all rows have the mean 1. Divided by those of its own batch instead, a heavy row would pull
+        # no harder than a light one wherever it outweighs the rows beside it.
+        return losses.mean(-1) if batch.weights is None else (losses * batch.weights).mean(-1)
 
     written = can_be_written(plan) and not weighted
     optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays)
