@@ -21,17 +21,13 @@ from glasshouse.sklearn import PackClassifier, PackRegressor
 
 SMALL = {"training.epochs": 40, "pack.folds": 1, "network.width": 16, "training.batch_size": 16, "pack.ensemble": 2}
 BRIEF = {**SMALL, "training.epochs": 5}
-# The only check that is let off. A row that stands twice is dealt into parts and batches twice, one that weighs two is
-# dealt once: the draws differ, and so does what is learnt, as with scikit-learn's own MLPClassifier.
-NOT_BY_DRAWS = {"check_sample_weight_equivalence_on_dense_data": "rows are dealt out at random, weights are not"}
 
 
 @parametrize_with_checks(
     [
         PackClassifier(members=2, random_state=0, settings=SMALL),
         PackRegressor(members=2, random_state=0, settings=SMALL),
-    ],
-    expected_failed_checks=lambda estimator: NOT_BY_DRAWS,
+    ]
 )  # type: ignore[misc]
 def test_the_contract(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
 from glasshouse.core.options import build_settings
 from glasshouse.core.settings import Kind, Settings
 from glasshouse.data import Frame, read
+from glasshouse.data.split import FEWEST_ROWS
 from glasshouse.model import Model
 from glasshouse.runs.learn import learn
 
@@ -35,6 +36,7 @@ __all__ = ["PackClassifier", "PackRegressor"]
 
 Array = NDArray[Any]
 LARGEST_SEED = 2**31 - 1
+FEW_REPEATS = 10_000  # rows that a table may grow to by repeating some, whatever its size
 
 
 class _PackEstimator(BaseEstimator):  # type: ignore[misc]
@@ -59,16 +61,15 @@ class _PackEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, X: Any, target: pl.Series, sample_weight: Any) -> Self:
         """Trains on rows that are checked; `target` has their labels or values."""
-        table = _table(X)
-        weights = None
+        table, weights = _table(X), None
         if sample_weight is not None:
-            weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
-            counted = np.flatnonzero(weights > 0)  # a row that does not count is as if it were not there
-            table, target, weights = table[counted], target[counted], weights[counted]
+            weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
+            rows, weights = _counted(weights)
+            table, target = table[rows], target[rows]
         if target.n_unique() == 1 and self._target_kind == "category":
             raise ValueError("there is nothing to tell apart: all rows that count are of one class")
-        if table.height == 1:
-            raise ValueError("there is nothing to learn from one sample: n_samples = 1")
+        if table.height < FEWEST_ROWS:
+            raise ValueError(f"n_samples = {table.height} is too few to learn from and to choose by")
         name = "target"
         while name in table.columns:
             name += "_"
@@ -238,6 +239,21 @@ def _checked(estimator: Any, X: Any, *y: Any, reset: bool = True) -> Any:
         estimator, X, *y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan",
         **({"multi_output": False} if y else {}),
     )  # fmt: skip
+
+
+def _counted(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """The rows to learn from, and how much each counts; None where all count the same.
+
+    A row of weight 0 is left out. Whole weights are taken at their word as long as the table stays small: a row of
+    weight 2 is there twice, in the scaling, the folds, the choice and the calibration as well as in the losses.
+    """
+    if (weights < 0).any():
+        raise ValueError("Negative values in data passed to `sample_weight`: a row counts 0 or more")
+    rows = np.flatnonzero(weights)
+    kept = weights[rows]
+    if (kept == np.round(kept)).all() and kept.sum() <= max(FEW_REPEATS, 2 * len(weights)):
+        return np.repeat(rows, kept.astype(np.int64)), None
+    return rows, None if (kept == kept[0]).all() else kept
 
 
 def _table(X: Any) -> pl.DataFrame:

@@ -32,9 +32,9 @@ def learn(frame: Frame, settings: Settings, weights: NDArray[np.float64] | None 
         SettingsError: settings that contradict each other or the table.
         TrainingError: no network could be trained.
     """
-    prepared = prepare(frame, settings, ignore, judged=False)
+    prepared = prepare(frame, settings, ignore, judged=False, weights=weights)
     seconds = prepared.settings.run.seconds
-    events = fit(plan_for(prepared), data_for(prepared, weights), _deadline(seconds), watched=False)
+    events = fit(plan_for(prepared), data_for(prepared), _deadline(seconds), watched=False)
     while True:
         try:
             next(events)
@@ -57,13 +57,9 @@ def plan_for(prepared: Prepared) -> Plan:
     return make_plan(prepared.settings, target.task, len(target.classes), features, data_for(prepared).train.numbers)
 
 
-def data_for(prepared: Prepared, weights: NDArray[np.float64] | None = None) -> TrainingData:
-    """The rows to learn from and to choose by.
-
-    Args:
-        prepared: the table.
-        weights: (rows of the table,) how much each counts; None counts all the same.
-    """
+def data_for(prepared: Prepared) -> TrainingData:
+    """The rows to learn from and to choose by."""
+    weights = prepared.weights
     split, features, target = prepared.split, prepared.features, prepared.scaled_target
     train, validation = split.train, split.validation
     if prepared.folds is not None:
