@@ -25,7 +25,7 @@ def from_memory(source: object, settings: ReadSettings) -> Frame:
     Raises:
         DataError: it is no table, has no rows or no columns, or two columns share a name.
     """
-    table = _to_polars(source)
+    table = to_polars(source)
     if table.height == 0 or table.width == 0:
         what = "rows" if table.width else "columns"
         raise DataError(
@@ -61,7 +61,12 @@ def _hashable(column: pl.Series) -> pl.Series:
     return column.cast(pl.Int64) if column.dtype == pl.Duration else column
 
 
-def _to_polars(source: object) -> pl.DataFrame:
+def to_polars(source: object) -> pl.DataFrame:
+    """The table alone, its content not looked at.
+
+    Raises:
+        DataError: it is no table, or two columns share a name.
+    """
     if isinstance(source, pl.DataFrame):
         return source
     if isinstance(source, pl.LazyFrame):

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from glasshouse.core.errors import GlasshouseError
+from glasshouse.core.errors import DataError, GlasshouseError, SettingsError
 from glasshouse.sklearn import PackClassifier, PackRegressor
 
 SMALL = {"training.epochs": 40, "pack.folds": 1, "network.width": 16, "training.batch_size": 16, "pack.ensemble": 2}
@@ -96,15 +96,41 @@ def test_the_same_state_gives_the_same_networks_and_none_gives_others() -> None:
 
 def test_a_row_without_weight_is_as_if_it_were_not_there() -> None:
     X, y = load_diabetes(return_X_y=True)
-    weight = np.ones(len(y))
+    weight = np.full(len(y), 0.7)
+    weight[:50] = 1.3
     weight[100:] = 0.0
     spoilt = y.copy()
     spoilt[100:] = 1e6
     weighed = PackRegressor(members=1, random_state=0, settings=BRIEF).fit(X, spoilt, sample_weight=weight)
     alone = PackRegressor(members=1, random_state=0, settings=BRIEF).fit(X[:100], y[:100], sample_weight=weight[:100])
     np.testing.assert_array_equal(weighed.predict(X), alone.predict(X))
-    with pytest.raises(ValueError, match="at least one non-zero number"):
-        PackRegressor(settings=BRIEF).fit(X, y, sample_weight=np.zeros(len(y)))
+
+
+def test_whole_weights_are_rows_repeated_in_any_order_and_with_their_intervals() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    random = np.random.default_rng(0)
+    weight = random.integers(0, 4, len(y))
+    order = random.permutation(len(y))
+    again = np.repeat(np.arange(len(y)), weight)
+    weighed = PackRegressor(members=2, random_state=0, settings=BRIEF).fit(X[order], y[order], weight[order])
+    repeated = PackRegressor(members=2, random_state=0, settings=BRIEF).fit(X[again], y[again])
+    np.testing.assert_array_equal(weighed.predict_interval(X, 0.8), repeated.predict_interval(X, 0.8))
+    plain = PackRegressor(members=2, random_state=0, settings=BRIEF).fit(X, y)
+    assert np.abs(plain.predict(X) - repeated.predict(X)).max() > 1.0
+
+
+def test_weights_in_the_losses_do_about_what_repeated_rows_do() -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(600, 2))
+    y = X[:, 0] + 0.1 * random.normal(size=600)
+    y[:12] += 2.0
+    weight = np.where(np.arange(600) < 12, 49.0, 1.0)  # half of all weight, on rows that say 2 more
+    settings = {**SMALL, "training.batch_size": 32, "network.embedding": "none"}
+    shifts = [
+        (PackRegressor(members=4, random_state=0, settings=settings).fit(X, y, given).predict(X) - X[:, 0]).mean()
+        for given in (None, 1.5 * weight, weight)
+    ]
+    assert shifts[0] < 0.2 and shifts[1] == pytest.approx(shifts[2], abs=0.15) and shifts[2] > 0.5
 
 
 def test_weights_pull_the_answer_towards_the_rows_that_have_them() -> None:
@@ -159,3 +185,78 @@ def test_whole_numbers_of_an_array_are_numbers_even_where_they_count_the_rows() 
     X = np.arange(200.0).reshape(-1, 1)
     network = PackRegressor(members=1, random_state=0, settings={**SMALL, "training.epochs": 100}).fit(X, 3.0 * X[:, 0])
     assert network.score(X, 3.0 * X[:, 0]) > 0.9
+
+
+def test_the_model_knows_the_labels_and_the_names_of_the_user() -> None:
+    frame, label = people()
+    network = PackClassifier(members=1, random_state=0, settings=BRIEF).fit(frame, pd.Series(label, name="joined"))
+    assert network.model_.classes == ("no", "yes") and network.model_.schema.target.name == "joined"
+    np.testing.assert_array_equal(network.model_.predict(frame), network.predict(frame))
+    taken = PackClassifier(members=1, random_state=0, settings=BRIEF).fit(frame, label)
+    assert taken.model_.schema.target.name == "target_"
+    shuffled = PackClassifier(members=1, random_state=0, settings=SMALL)
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["10", "9", "NA"])  # sorted as words by scikit-learn, as numbers by the house; one is no value
+    assert shuffled.fit(X, names[y]).score(X, names[y]) > 0.9
+    numbers = np.array(["10", "9", "8"])
+    assert shuffled.fit(X, numbers[y]).score(X, numbers[y]) > 0.9
+
+
+def test_a_declared_category_is_one_and_a_number_of_a_frame_is_never_left_out() -> None:
+    place = np.arange(200)
+    frame = pd.DataFrame({"id": place, "zone": pd.Categorical(place % 4 + 1)})
+    y = 0.05 * place + np.where(place % 4 == 2, 5.0, 0.0)
+    for X in (frame, pl.from_pandas(frame).with_columns(pl.col("zone").cast(pl.String).cast(pl.Categorical))):
+        network = PackRegressor(members=2, random_state=0, settings={**SMALL, "training.epochs": 100}).fit(X, y)
+        kinds = {column.name: column.kind for column in network.model_.schema.used}
+        assert kinds == {"id": "number", "zone": "category"}
+        assert network.score(X, y) > 0.95
+    own = {**BRIEF, "columns.id": "ignore"}
+    network = PackRegressor(members=2, random_state=0, settings=own).fit(frame, y)
+    assert [column.name for column in network.model_.schema.used] == ["zone"]
+
+
+def test_a_column_of_words_that_is_left_out_is_told() -> None:
+    frame, label = people()
+    named = frame.assign(name=[f"person {place}" for place in range(len(frame))])
+    with pytest.warns(UserWarning, match='left out: "name": it has 300 different values'):
+        network = PackClassifier(members=1, random_state=0, settings=BRIEF).fit(named, label)
+    assert network.predict(named).shape == (300,)
+
+
+def test_an_array_goes_by_the_places_of_a_frames_columns() -> None:
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    network = PackRegressor(members=1, random_state=0, settings=BRIEF).fit(X, y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        said = network.predict(X.to_numpy())
+    np.testing.assert_array_equal(said, network.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("rows", "y", "weight", "problem", "expected"),
+    [
+        (9, np.arange(9.0), None, "n_samples = 9 is too few", "at least 10 rows that count"),
+        (20, np.arange(20.0), np.r_[np.ones(3), np.zeros(17)], "n_samples = 3 is too few", "at least 10"),
+        (20, np.arange(20.0), np.r_[-1.0, np.ones(19)], "sample_weight holds a weight of -1", "0 or more"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_said(rows: int, y: Any, weight: Any, problem: str, expected: str) -> None:
+    X = np.random.default_rng(0).normal(size=(rows, 2))
+    with pytest.raises(DataError) as caught:
+        PackRegressor(settings=BRIEF).fit(X, y, sample_weight=weight)
+    assert problem in caught.value.problem and expected in caught.value.expected
+
+
+def test_one_class_is_nothing_to_tell_apart() -> None:
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(DataError) as caught:
+        PackClassifier(settings=BRIEF).fit(X, np.arange(20) % 2, sample_weight=(np.arange(20) % 2) * 0.5)
+    assert caught.value.problem == "all rows that count are of one class, 1" and caught.value.fix
+
+
+def test_few_different_rows_are_not_held_back_to_calibrate() -> None:
+    X = np.arange(40).reshape(-1, 1) % 3.0
+    network = PackRegressor(members=1, random_state=0, settings=BRIEF).fit(X, X[:, 0] * 2)
+    assert network.model_.parts.uncertainty.num_rows == 0
+    with pytest.raises(SettingsError, match="no calibration scores"):
+        network.predict_interval(X)

@@ -7,9 +7,11 @@ out is what needs a folder or rows to judge on.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -25,18 +27,20 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from glasshouse.core.errors import DataError
 from glasshouse.core.options import build_settings
 from glasshouse.core.settings import Kind, Settings
-from glasshouse.data import Frame, read
+from glasshouse.data import Frame
 from glasshouse.data.split import FEWEST_ROWS
 from glasshouse.model import Model
 from glasshouse.runs.learn import learn
+from glasshouse.runs.prepare import MEMORY
+from glasshouse.sklearn.tables import class_labels, counted, is_frame, known_kinds, target_name, to_frame, to_table
 
 __all__ = ["PackClassifier", "PackRegressor"]
 
 Array = NDArray[Any]
 LARGEST_SEED = 2**31 - 1
-FEW_REPEATS = 10_000  # rows that a table may grow to by repeating some, whatever its size
 
 
 class _PackEstimator(BaseEstimator):  # type: ignore[misc]
@@ -61,39 +65,38 @@ class _PackEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, X: Any, target: pl.Series, sample_weight: Any) -> Self:
         """Trains on rows that are checked; `target` has their labels or values."""
-        table, weights = _table(X), None
+        table, weights = to_table(X), None
+        kinds = {**known_kinds(X, table), target.name: self._target_kind}
+        table = table.with_columns(target)
         if sample_weight is not None:
-            weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
-            rows, weights = _counted(weights)
-            table, target = table[rows], target[rows]
-        if target.n_unique() == 1 and self._target_kind == "category":
-            raise ValueError("there is nothing to tell apart: all rows that count are of one class")
+            rows, weights = counted(_check_sample_weight(sample_weight, X, dtype=np.float64))
+            table = table[rows]
+        if table[target.name].n_unique() == 1 and self._target_kind == "category":
+            raise DataError(f"all rows that count are of one class, {table[target.name][0]}", where="y",
+                            expected="two classes or more", fix="rows of another class")  # fmt: skip
         if table.height < FEWEST_ROWS:
-            raise ValueError(f"n_samples = {table.height} is too few to learn from and to choose by")
-        name = "target"
-        while name in table.columns:
-            name += "_"
-        frame = read(table.with_columns(target.alias(name)))
-        self.model_: Model = learn(frame, self._asked(table, name, named=not isinstance(X, np.ndarray)), weights)
+            raise DataError(f"n_samples = {table.height} is too few to learn from and to choose by", where="X",
+                            expected=f"at least {FEWEST_ROWS} rows that count", fix="more rows")  # fmt: skip
+        self.model_: Model = learn(to_frame(table), self._asked(target.name, kinds), weights)
+        _tell_left_out(self.model_)
         return self
 
-    def _asked(self, table: pl.DataFrame, target: str, *, named: bool) -> Settings:
-        kinds: dict[str, Kind] = {target: self._target_kind}
-        if not named:  # the columns of an array have no names that could say anything: all are numbers
-            kinds |= dict.fromkeys(table.columns, "number")
-        given: dict[str, Any] = {"source": "a table in memory", "target": target}
+    def _asked(self, target: str, kinds: Mapping[str, Kind]) -> Settings:
+        given: dict[str, Any] = {"source": MEMORY, "target": target}
         given["run.seed"] = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         if isinstance(self.random_state, int | np.integer):
             given["run.seed"] = int(self.random_state)
         words = {"run.effort": self.effort, "run.seconds": self.seconds, "pack.members": self.members}
         given |= {name: value for name, value in words.items() if value is not None}
-        given |= {f"columns.{name}": kind for name, kind in kinds.items()}
-        return build_settings({**given, **(self.settings or {})}, "settings")
+        settings = build_settings({**given, **(self.settings or {})}, "settings")
+        return msgspec.structs.replace(settings, columns={**kinds, **settings.columns})
 
     def _rows(self, X: Any) -> Frame:
-        """The rows to predict, checked against those of `fit`."""
+        """The rows to predict, checked against those of `fit`; a column's name goes by its place."""
         check_is_fitted(self)
-        return read(_table(_checked(self, X, reset=False)))
+        table = to_table(_checked(self, X, reset=False))
+        names = [column.name for column in self.model_.schema.columns]
+        return to_frame(table.rename(dict(zip(table.columns, names, strict=True))))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -149,20 +152,20 @@ class PackClassifier(ClassifierMixin, _PackEstimator):  # type: ignore[misc]
         Raises:
             ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
         """
-        X, y = _checked(self, X, y)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        return self._learn(X, pl.Series(codes).cast(pl.String), sample_weight)
+        X, checked = _checked(self, X, y)
+        check_classification_targets(checked)
+        self.classes_, codes = np.unique(column_or_1d(checked, warn=True), return_inverse=True)
+        self._labels = class_labels(self.classes_)  # what the model calls them
+        target = pl.Series(self._labels)[codes].alias(target_name(y, list(getattr(X, "columns", ()))))
+        return self._learn(X, target, sample_weight)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """How likely each class is: (rows, classes), every row sums to 1."""
         rows = self._rows(X)
         found = self.model_.outputs(rows).outputs
-        seen = [int(name) for name in self.model_.classes]
-        if len(seen) == len(self.classes_):
-            return found
         whole = np.zeros((len(found), len(self.classes_)))
-        whole[:, seen] = found  # a class all of whose rows weigh nothing is never predicted
+        # A class all of whose rows weigh nothing is unknown to the model, and never predicted.
+        whole[:, [self._labels.index(label) for label in self.model_.classes]] = found
         return whole
 
     def predict(self, X: Any) -> Array:
@@ -207,9 +210,10 @@ class PackRegressor(RegressorMixin, _PackEstimator):  # type: ignore[misc]
         Raises:
             ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
         """
-        X, y = _checked(self, X, y)
-        y = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
-        return self._learn(X, pl.Series(y), sample_weight)
+        X, checked = _checked(self, X, y)
+        values = check_array(column_or_1d(checked, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
+        target = pl.Series(target_name(y, list(getattr(X, "columns", ()))), values)
+        return self._learn(X, target, sample_weight)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The predicted number of each row: (rows,) in the unit of `y`."""
@@ -232,7 +236,7 @@ class PackRegressor(RegressorMixin, _PackEstimator):  # type: ignore[misc]
 
 def _checked(estimator: Any, X: Any, *y: Any, reset: bool = True) -> Any:
     """Frames as they are, with their names noted; arrays as scikit-learn wants them."""
-    if hasattr(X, "columns"):
+    if is_frame(X):
         check_consistent_length(X, *y)
         return validate_data(estimator, X, *y, reset=reset, skip_check_array=True)
     return validate_data(
@@ -241,23 +245,9 @@ def _checked(estimator: Any, X: Any, *y: Any, reset: bool = True) -> Any:
     )  # fmt: skip
 
 
-def _counted(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
-    """The rows to learn from, and how much each counts; None where all count the same.
-
-    A row of weight 0 is left out. Whole weights are taken at their word as long as the table stays small: a row of
-    weight 2 is there twice, in the scaling, the folds, the choice and the calibration as well as in the losses.
-    """
-    if (weights < 0).any():
-        raise ValueError("Negative values in data passed to `sample_weight`: a row counts 0 or more")
-    rows = np.flatnonzero(weights)
-    kept = weights[rows]
-    if (kept == np.round(kept)).all() and kept.sum() <= max(FEW_REPEATS, 2 * len(weights)):
-        return np.repeat(rows, kept.astype(np.int64)), None
-    return rows, None if (kept == kept[0]).all() else kept
-
-
-def _table(X: Any) -> pl.DataFrame:
-    """The rows as polars; the columns of an array are called x1, x2, ..."""
-    if isinstance(X, np.ndarray):
-        return pl.DataFrame(X, schema=[f"x{place + 1}" for place in range(X.shape[1])])
-    return read(X).table
+def _tell_left_out(model: Model) -> None:
+    """Warns of columns that hold something, and that the network does not see."""
+    unread = [column for column in model.schema.columns if not column.used and column.kind in ("identifier", "text")]
+    told = [f'"{column.name}": {column.reason}' for column in unread if "as asked" not in column.reason]
+    if told:
+        warnings.warn(f"left out: {'; '.join(told)}", UserWarning, stacklevel=4)
