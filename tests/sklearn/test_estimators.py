@@ -125,7 +125,8 @@ def test_weights_in_the_losses_do_about_what_repeated_rows_do() -> None:
     y = X[:, 0] + 0.1 * random.normal(size=600)
     y[:12] += 2.0
     weight = np.where(np.arange(600) < 12, 49.0, 1.0)  # half of all weight, on rows that say 2 more
-    settings = {**SMALL, "training.batch_size": 32, "network.embedding": "none"}
+    settings = {**SMALL, "training.batch_size": 32, "network.embedding": "none", "network.normalisation": "none",
+                "network.skip": False}  # fmt: skip
     shifts = [
         (PackRegressor(members=4, random_state=0, settings=settings).fit(X, y, given).predict(X) - X[:, 0]).mean()
         for given in (None, 1.5 * weight, weight)

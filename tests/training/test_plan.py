@@ -158,3 +158,10 @@ def test_a_pack_reads_numbers_in_both_ways_unless_it_is_told_otherwise() -> None
     assert planned(500, pack__members=4).settings.pack.halvings == 0
     textbook = planned(500, network__hidden=[8])
     assert textbook.settings.network.embedding == "none" and textbook.settings.pack.halvings == 0
+
+
+def test_layers_are_normalised_and_passed_by_unless_they_are_fixed() -> None:
+    own, textbook = planned(500).spec, planned(500, network__hidden=[8]).spec
+    assert (own.normalisation, own.skip) == ("layer", True)
+    assert (textbook.normalisation, textbook.skip) == ("none", False)
+    assert planned(500, network__skip=False, network__normalisation="none").spec.skip is False

@@ -101,8 +101,8 @@ class NetworkSettings(Record):
     embedding: Literal["none", "periodic", "piecewise", "mixed"] | None = None  # of numeric features
     embedding_size: Count | None = None
     dropout: Range | None = None
-    normalisation: Literal["none", "layer", "batch"] = "none"
-    skip: bool = False
+    normalisation: Literal["none", "layer", "batch"] | None = None
+    skip: bool | None = None  # a way around every hidden layer that is as wide as the one before
     initialisation: Literal["torch", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_normal",
                             "orthogonal", "normal", "zeros"] = "torch"  # fmt: skip
 

@@ -197,6 +197,8 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
     return _replace(
         settings, "network", width=width, embedding=embedding, embedding_size=size,
         dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
+        normalisation=network.normalisation or ("none" if fixed else "layer"),
+        skip=_first(network.skip, not fixed),
     )  # fmt: skip
 
 
@@ -270,8 +272,8 @@ def _make_spec(
         embedding="piecewise" if network.embedding == "mixed" else network.embedding or "none",
         waves=size if network.embedding == "periodic" and features.num_numbers else 0,
         pieces=pieces,
-        normalisation=network.normalisation,
-        skip=network.skip,
+        normalisation=network.normalisation or "none",
+        skip=bool(network.skip),
     )
 
 
