@@ -129,6 +129,8 @@ def split(settings: Settings, metrics: Metrics) -> Html:
         ("Calibration", counts.calibration, "measure how far answers are off, for intervals and probabilities"),
         ("Test", counts.test, "judge the result; used once, for this report"),
     ]
+    # With folds every row calibrates the networks that were trained without it, and none is kept for it alone.
+    parts = [part for part in parts if part[1] or part[0] != "Calibration"]
     total = max(sum(number for _, number, _ in parts), 1)
     bar = join(
         Html(f'<span class="part {name.lower()}" style="flex-grow:{max(number, 1)}"></span>')

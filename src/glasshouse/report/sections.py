@@ -197,16 +197,17 @@ def _temperature_words(metrics: Metrics) -> str:
         f"(expected calibration error; a few hundred rows show about 2 to 5{words.SPACE}% by chance alone)."
     )
     if not found.accepted:
+        unseen = metrics.rows.calibration or metrics.rows.train + metrics.rows.validation  # folds calibrate on all
         why = (
-            f"{words.count(metrics.rows.calibration, 'calibration row')} are too few to correct them"
-            if metrics.rows.calibration < FEWEST_ROWS
+            f"{words.count(unseen, 'calibration row')} are too few to correct them"
+            if unseen < FEWEST_ROWS
             else "no correction made them more honest on held-out rows"
         )
         return f"The probabilities were left as they came: {why}. {gap}"
     way = "too sure" if found.temperature > 1 else "too modest"
     return (
         f"The raw probabilities were {way}, so they were corrected with a temperature of "
-        f"{words.figure(found.temperature)}, fitted on calibration rows: log-loss on the test rows went from "
+        f"{words.figure(found.temperature)}, fitted on rows that had not trained: log-loss on the test rows went from "
         f"{words.figure(found.log_loss_before)} to {words.figure(found.log_loss_after)}. {gap}"
     )
 

@@ -13,6 +13,7 @@ from glasshouse.core.settings import Settings
 from glasshouse.data import Frame
 from glasshouse.evaluation.conformal import fit_uncertainty
 from glasshouse.model import Model, ModelParts, Origin
+from glasshouse.model.model import Prediction
 from glasshouse.network.spec import FeatureSpec
 from glasshouse.runs.prepare import Prepared, ignore, prepare
 from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
@@ -83,9 +84,34 @@ def calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]
     """The model's parts with what the calibration rows taught, and the model without it."""
     parts = parts_of(prepared, trained.ensemble)
     model, rows = Model(parts), prepared.split.calibration
-    if not len(rows):
+    if len(rows):
+        said = model.outputs(prepared.frame.take(rows))
+    elif prepared.folds is not None:
+        rows, said = _unseen(prepared, parts, model)
+    else:
         return parts, model
-    said = model.outputs(prepared.frame.take(rows))
     seed = derive_seed(prepared.settings.run.seed, "bootstrap")
     uncertainty = fit_uncertainty(model.task, prepared.target[rows], said.outputs, said.spread, seed)
     return dataclasses.replace(parts, uncertainty=uncertainty), model
+
+
+def _unseen(prepared: Prepared, parts: ModelParts, model: Model) -> tuple[NDArray[np.int64], Prediction]:
+    """All rows that are not for the test, and of each what the networks say that were trained without it.
+
+    How far the networks are apart is that of the whole ensemble, as it will be for new rows.
+
+    Source:
+        Vovk 2015, "Cross-conformal predictors"; Barber et al. 2021, "Predictive inference with the jackknife+" (CV+).
+    """
+    folds, split = prepared.folds, prepared.split
+    assert folds is not None, "the caller has looked"
+    rows = np.sort(np.concatenate([split.train, split.validation]))
+    said = model.outputs(prepared.frame.take(rows))
+    num_folds = int(folds.max()) + 1
+    for fold in range(num_folds):
+        # The ensemble holds its snapshots one after the other, each with a network for every fold in their order.
+        weights = [weight if place % num_folds == fold else 0.0 for place, weight in enumerate(parts.weights)]
+        own = dataclasses.replace(parts, weights=tuple(weight / sum(weights) for weight in weights))
+        mine = folds == fold
+        said.outputs[mine] = Model(own).outputs(prepared.frame.take(rows[mine])).outputs
+    return rows, said

@@ -138,7 +138,7 @@ def prepare(
     )
     if not judged:
         frame, settings, weights = _in_own_order(frame, schema, settings, weights)
-    settings = msgspec.structs.replace(settings, split=decide_fractions(settings.split, frame.num_rows - num_test))
+    settings = _decide_parts(settings, frame.num_rows - num_test, tested=judged)
     seed = derive_seed(settings.run.seed, "split")
     split = split_rows(frame, schema, settings.split, seed, num_test, tested=judged)
     findings = check_table(frame, schema, split) if judged else ()
@@ -151,7 +151,6 @@ def prepare(
         settings, encode=msgspec.structs.replace(settings.encode, scaling=scaling), read=frame.settings
     )
     known = np.sort(np.concatenate([split.train, split.validation]))
-    settings = decide_folds(settings, len(known))
     num_folds, folds = settings.pack.folds or 1, None
     if num_folds > 1:
         seed = derive_seed(settings.run.seed, "folds")
@@ -164,6 +163,16 @@ def prepare(
     frame = replace(frame, notes=_notes(frame, schema))
     target = encode_target(frame, schema)
     return Prepared(settings, frame, schema, split, findings, folds, encoder, features, target, weights)
+
+
+def _decide_parts(settings: Settings, num_rows: int, *, tested: bool) -> Settings:
+    """The shares of the parts and the folds; with folds the rows that a network has not seen calibrate it too."""
+    split = decide_fractions(settings.split, num_rows)
+    test = split.test if tested and isinstance(split.test, float) else 0.0
+    folded = decide_folds(settings, round(num_rows * (1 - test - (split.calibration or 0.0))))
+    if (folded.pack.folds or 1) > 1 and settings.split.calibration is None:
+        split = msgspec.structs.replace(split, calibration=0.0)
+    return msgspec.structs.replace(folded, split=split)
 
 
 def _in_own_order(
