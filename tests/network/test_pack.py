@@ -86,6 +86,8 @@ def test_members_taken_out_and_put_together_are_the_same(kind: tuple[str, str, s
     pack = made(kind)
     order = [0, 2, 1, 3]  # 1 and 2 are equally deep
     members = [(pack.spec.depths[place], pack.member_tensors(place)) for place in order]
+    for (_, one), together in zip(members, pack.members_tensors(order), strict=True):
+        assert one.keys() == together.keys() and all(torch.equal(one[name], together[name]) for name in one)
     again = stack(pack.spec, members, pack.tensors())
     torch.testing.assert_close(outputs(again), outputs(pack)[order], rtol=1e-5, atol=1e-5)
     members[0][1]["head.weight"].fill_(0)

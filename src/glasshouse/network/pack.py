@@ -6,7 +6,7 @@ A pack of one is an ordinary network. `to_sequential` takes any member out as on
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -143,13 +143,15 @@ class Pack(nn.Module):
 
     def member_tensors(self, position: int) -> dict[str, Tensor]:
         """A copy of one member's tensors, without the member axis; what it is too shallow to have is not there."""
-        found: dict[str, Tensor] = {}
-        for name, tensor in self.state_dict().items():
-            if name.startswith("pieces."):
-                continue
-            if position < tensor.shape[0]:
-                found[name] = tensor[position].detach().to("cpu", copy=True)
-        return found
+        return self.members_tensors((position,))[0]
+
+    def members_tensors(self, positions: Iterable[int]) -> tuple[dict[str, Tensor], ...]:
+        """The same of several: looking the tensors up takes as long as copying those of a small network."""
+        owned = {name: tensor.detach() for name, tensor in self.state_dict().items() if not name.startswith("pieces.")}
+        return tuple(
+            {name: tensor[at].to("cpu", copy=True) for name, tensor in owned.items() if at < tensor.shape[0]}
+            for at in positions
+        )
 
     def _read(self, prepared: Tensor, categories: Tensor | None) -> Tensor:
         members = self.spec.num_members

@@ -342,13 +342,9 @@ def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> li
         if np.isfinite(loss):
             networks = range(place * plan.folds, (place + 1) * plan.folds)
             depth = state.pack.spec.depths[networks[0]]
-            take = partial(_copies, state.pack, networks)
+            take = partial(state.pack.members_tensors, networks)
             found.append(Snapshot(member, state.epoch, depth, loss, take, quality[place]))
     return found
-
-
-def _copies(pack: Pack, networks: range) -> tuple[dict[str, Tensor], ...]:
-    return tuple(pack.member_tensors(network) for network in networks)
 
 
 @torch.no_grad()
