@@ -7,6 +7,7 @@ rows alone, and is stored with the model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,16 +18,20 @@ import polars as pl
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Record
 from glasshouse.core.settings import EncodeSettings
-from glasshouse.data.frame import Frame
+from glasshouse.data.coded import Coded, coded
+from glasshouse.data.frame import Frame, side_by_side
+from glasshouse.data.labels import Labels, labels_of
 from glasshouse.data.schema import Column, Schema
 from glasshouse.data.targets import read_target
 from glasshouse.data.values import Floats, parse_labels, parse_numbers, parse_times, parse_yesno
 
+_Codes = tuple[tuple["NumberCode", ...], tuple["FlagCode", ...], tuple["CategoryCode", ...]]
 Part = Literal["value", "year", "month", "day", "weekday", "hour", "minute", "days"]
 Scaling = Literal["robust", "standard", "quantile"]
 DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "minute", "days")
 MOST_LABELS = 10_000  # of one embedded category; rarer ones share the place of the unseen
 MOST_QUANTILES = 1000
+ROWS_AT_ONCE = 1 << 16  # when a table is encoded: what is made on the way stays small
 _SMALLEST_TAIL = 1e-7
 
 
@@ -106,7 +111,7 @@ class Features:
         """How many rows there are."""
         return int(self.numbers.shape[0])
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Features:
+    def take(self, rows: npt.NDArray[np.integer]) -> Features:
         """The given rows, in the given order."""
         return Features(self.numbers[rows], self.flags[rows], self.categories[rows])
 
@@ -135,27 +140,16 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
     """
     _check_settings(settings)
     scaling: Scaling = settings.scaling or "robust"
-    train = frame.take(rows)
-    numbers: list[NumberCode] = []
-    flags: list[FlagCode] = []
-    categories: list[CategoryCode] = []
-    for column in schema.used:
-        series = train.table[column.name]
-        if column.kind in ("number", "datetime"):
-            parts = _parts(series, column)
-            numbers += [
-                code for part, values in parts.items() if (code := _fit_number(column.name, part, values, scaling))
-            ]
-            if 0 < np.isnan(next(iter(parts.values()))).sum() < len(series):
-                flags.append(FlagCode(column=column.name, what="missing"))
-        elif column.kind == "yesno":
-            flags.append(FlagCode(column=column.name, what="yes"))
-        else:
-            labels = _common_labels(parse_labels(series, column.reading), settings.rare)
-            if len(labels) <= settings.one_hot:
-                flags += [FlagCode(column=column.name, what="is", label=label) for label in sorted(labels)]
-            else:
-                categories.append(CategoryCode(column=column.name, labels=labels))
+    every = len(rows) == frame.num_rows and bool((rows == np.arange(len(rows))).all())
+
+    def fit(column: Column) -> _Codes:
+        series = frame.table[column.name]
+        return _fit_column(series if every else series[rows], column, settings, scaling)
+
+    found = side_by_side(fit, schema.used, frame.num_rows)
+    numbers = tuple(code for codes, _, _ in found for code in codes)
+    flags = tuple(code for _, codes, _ in found for code in codes)
+    categories = tuple(code for _, _, codes in found for code in codes)
     if not (numbers or flags or categories):
         raise DataError(
             "no column varies over the training rows",
@@ -163,12 +157,12 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
             expected="at least one column that does",
             fix="more rows, or --set encode.rare=1 where every label is rare",
         )
-    center, spread = _fit_target(train, schema)
+    center, spread = _fit_target(frame, schema, rows)
     return Encoder(
         scaling=scaling,
-        numbers=tuple(numbers),
-        flags=tuple(flags),
-        categories=tuple(categories),
+        numbers=numbers,
+        flags=flags,
+        categories=categories,
         target_center=center,
         target_scale=spread,
     )
@@ -182,32 +176,19 @@ def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
         schema: of the training table.
         encoder: fitted on the training rows.
     """
-    columns = {column.name: column for column in schema.used}
-    numbers = np.zeros((frame.num_rows, encoder.num_numbers), dtype=np.float32)
-    flags = np.zeros((frame.num_rows, encoder.num_flags), dtype=np.float32)
-    categories = np.zeros((frame.num_rows, len(encoder.categories)), dtype=np.int64)
-    parts = {
-        name: _parts(frame.table[name], columns[name])
-        for name in dict.fromkeys(code.column for code in encoder.numbers)
-    }
-    for place, number in enumerate(encoder.numbers):
-        numbers[:, place] = _scaled(parts[number.column][number.part], number, encoder.scaling)
-    labels: dict[str, pl.Series] = {}
-    for place, flag in enumerate(encoder.flags):
-        series, reading = frame.table[flag.column], columns[flag.column].reading
-        if flag.what == "missing":
-            values = parts[flag.column] if flag.column in parts else _parts(series, columns[flag.column])
-            flags[:, place] = np.isnan(next(iter(values.values())))
-        elif flag.what == "yes":
-            flags[:, place] = np.nan_to_num(2 * parse_yesno(series, reading) - 1, nan=0.0)
-        else:
-            if flag.column not in labels:
-                labels[flag.column] = parse_labels(series, reading)
-            flags[:, place] = (labels[flag.column] == flag.label).fill_null(False).to_numpy()
-    for place, category in enumerate(encoder.categories):
-        found = parse_labels(frame.table[category.column], columns[category.column].reading)
-        categories[:, place] = _codes(found, category.labels)
-    return Features(numbers=numbers, flags=flags, categories=categories)
+    numbers = np.empty((frame.num_rows, encoder.num_numbers), dtype=np.float32)
+    flags = np.empty((frame.num_rows, encoder.num_flags), dtype=np.float32)
+    categories = np.empty((frame.num_rows, len(encoder.categories)), dtype=np.int64)
+    whole = Features(numbers, flags, categories)
+    sources = [_source(frame.table[part.column.name], part, encoder) for part in _shares(schema, encoder)]
+
+    def fill(start: int) -> None:
+        rows = slice(start, start + ROWS_AT_ONCE)
+        for source in sources:
+            source.fill(whole, rows)
+
+    side_by_side(fill, range(0, frame.num_rows, ROWS_AT_ONCE), frame.num_rows)
+    return whole
 
 
 def encode_target(frame: Frame, schema: Schema) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
@@ -241,16 +222,118 @@ def _check_settings(settings: EncodeSettings) -> None:
         )
 
 
-def _parts(series: pl.Series, column: Column) -> dict[Part, Floats]:
+@dataclass(frozen=True)
+class _Share:
+    """The features that come from one column, and their places among all."""
+
+    column: Column
+    numbers: tuple[int, ...]
+    flags: tuple[int, ...]
+    categories: tuple[int, ...]
+
+
+def _shares(schema: Schema, encoder: Encoder) -> list[_Share]:
+    def places(codes: Sequence[NumberCode | FlagCode | CategoryCode], name: str) -> tuple[int, ...]:
+        return tuple(place for place, code in enumerate(codes) if code.column == name)
+
+    shares = [
+        _Share(column, *(places(codes, column.name) for codes in (encoder.numbers, encoder.flags, encoder.categories)))
+        for column in schema.used
+    ]
+    return [share for share in shares if share.numbers or share.flags or share.categories]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where one column's features come from: its cells, or by their codes the features of its different values."""
+
+    share: _Share
+    encoder: Encoder
+    cells: pl.Series
+    coded: Coded | None
+    values: Features | None
+
+    def fill(self, whole: Features, rows: slice) -> None:
+        """Puts the features of some rows in their places."""
+        if self.coded is not None and self.values is not None:
+            found = self.values.take(self.coded.codes[rows])
+        else:
+            found = _features(self.cells[rows], self.share, self.encoder)
+        whole.numbers[rows, _span(self.share.numbers)] = found.numbers
+        whole.flags[rows, _span(self.share.flags)] = found.flags
+        whole.categories[rows, _span(self.share.categories)] = found.categories
+
+
+def _source(cells: pl.Series, share: _Share, encoder: Encoder) -> _Source:
+    codes = coded(cells)
+    return _Source(share, encoder, cells, codes, _features(codes.values, share, encoder) if codes is not None else None)
+
+
+def _span(places: tuple[int, ...]) -> slice | list[int]:
+    """The places as a slice where they lie side by side, which is written faster."""
+    first, end = (places[0], places[-1] + 1) if places else (0, 0)
+    return slice(first, end) if places == tuple(range(first, end)) else list(places)
+
+
+def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
+    """The features of one column's cells, in the order of its places."""
+    numbers = np.empty((len(series), len(share.numbers)), dtype=np.float32)
+    flags = np.empty((len(series), len(share.flags)), dtype=np.float32)
+    categories = np.empty((len(series), len(share.categories)), dtype=np.int64)
+    reading = share.column.reading
+    codes = [encoder.flags[place] for place in share.flags]
+    if share.numbers or any(code.what == "missing" for code in codes):
+        wanted = [encoder.numbers[place] for place in share.numbers]
+        parts = _parts(series, share.column, tuple(code.part for code in wanted))
+        for place, number in enumerate(wanted):
+            numbers[:, place] = _scaled(parts[number.part], number, encoder.scaling)
+    labels = parse_labels(series, reading) if share.categories or any(code.what == "is" for code in codes) else None
+    for place, flag in enumerate(codes):
+        if flag.what == "missing":
+            flags[:, place] = np.isnan(next(iter(parts.values())))
+        elif flag.what == "yes":
+            flags[:, place] = np.nan_to_num(2 * parse_yesno(series, reading) - 1, nan=0.0)
+        elif labels is not None:
+            flags[:, place] = (labels == flag.label).fill_null(False).to_numpy()
+    for place, index in enumerate(share.categories):
+        if labels is not None:
+            categories[:, place] = _codes(labels, encoder.categories[index].labels)
+    return Features(numbers=numbers, flags=flags, categories=categories)
+
+
+def _parts(series: pl.Series, column: Column, wanted: tuple[Part, ...] = ()) -> dict[Part, Floats]:
     """The numbers in one column, NaN where missing: its value, or the calendar parts of its times."""
     if column.kind != "datetime":
         return {"value": parse_numbers(series, column.reading)}
+    codes = coded(series)
+    if codes is not None:
+        return {part: values[codes.codes] for part, values in _parts(codes.values, column, wanted).items()}
     times = parse_times(series, column.reading)
-    date = times.dt
-    found = {"year": date.year(), "month": date.month(), "day": date.day(), "weekday": date.weekday(), "hour":
-    date.hour(),
-             "minute": date.minute(), "days": times.cast(pl.Int64) / 86_400_000_000}  # fmt: skip
-    return {part: found[part].cast(pl.Float64).to_numpy() for part in DATE_PARTS}
+    return {part: _part(times, part) for part in wanted or DATE_PARTS}
+
+
+def _part(times: pl.Series, part: Part) -> Floats:
+    if part == "days":
+        return (times.cast(pl.Int64) / 86_400_000_000).cast(pl.Float64).to_numpy()
+    found: pl.Series = getattr(times.dt, part)()
+    return found.cast(pl.Float64).to_numpy()
+
+
+def _fit_column(series: pl.Series, column: Column, settings: EncodeSettings, scaling: Scaling) -> _Codes:
+    """The features that one column of training rows gives."""
+    name = column.name
+    if column.kind == "yesno":
+        return (), (FlagCode(column=name, what="yes"),), ()
+    if column.kind in ("number", "datetime"):
+        parts = _parts(series, column)
+        fitted = (_fit_number(name, part, values, scaling) for part, values in parts.items())
+        gaps = 0 < np.isnan(next(iter(parts.values()))).sum() < len(series)
+        numbers = tuple(code for code in fitted if code is not None)
+        return numbers, (FlagCode(column=name, what="missing"),) if gaps else (), ()
+    labels = _common_labels(labels_of(series, column.reading), settings.rare)
+    if len(labels) <= settings.one_hot:
+        return (), tuple(FlagCode(column=name, what="is", label=label) for label in sorted(labels)), ()
+    return (), (), (CategoryCode(column=name, labels=labels),)
 
 
 def _fit_number(column: str, part: Part, values: Floats, scaling: Scaling) -> NumberCode | None:
@@ -306,10 +389,11 @@ def _to_normal(values: Floats, quantiles: Floats) -> Floats:
     return np.asarray(ndtri(np.clip((left + right) / 2, _SMALLEST_TAIL, 1 - _SMALLEST_TAIL)), dtype=np.float64)
 
 
-def _common_labels(labels: pl.Series, rare: int) -> tuple[str, ...]:
+def _common_labels(labels: Labels, rare: int) -> tuple[str, ...]:
     """The labels of at least `rare` training rows, commonest first, equals in alphabetical order."""
-    counts = labels.drop_nulls().alias("label").value_counts(name="count").filter(pl.col("count") >= rare)
-    ordered = counts.sort(["count", "label"], descending=[True, False])
+    weights = np.ones(len(labels.cells), dtype=np.int64) if labels.weights is None else labels.weights
+    table = pl.DataFrame({"label": labels.cells, "count": weights}).group_by("label").sum()
+    ordered = table.filter(pl.col("count") >= rare).sort(["count", "label"], descending=[True, False])
     return tuple(ordered["label"].head(MOST_LABELS).to_list())
 
 
@@ -318,10 +402,10 @@ def _codes(labels: pl.Series, known: tuple[str, ...]) -> npt.NDArray[np.int64]:
     return codes.fill_null(0).to_numpy().astype(np.int64)
 
 
-def _fit_target(train: Frame, schema: Schema) -> tuple[float, float]:
+def _fit_target(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64]) -> tuple[float, float]:
     if schema.target is None or schema.target.task != "regression":
         return 0.0, 1.0
-    values = encode_target(train, schema)
+    values = encode_target(frame, schema)[rows]
     finite = values[np.isfinite(values)]
     if not len(finite):
         raise DataError(

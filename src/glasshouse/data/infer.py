@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.settings import Kind
-from glasshouse.data.frame import Frame
+from glasshouse.data.frame import Frame, side_by_side
 from glasshouse.data.kinds import infer_column
 from glasshouse.data.schema import KINDS, Column, Schema, quoted
 from glasshouse.data.targets import infer_target
@@ -45,7 +45,8 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
     for name, kind in asked.items():
         _check_override(name, kind, names, frame.source.name)
     features = [name for name in names if name != target]
-    columns = tuple(infer_column(frame.table[name], frame.settings, asked.get(name)) for name in features)
+    columns = side_by_side(lambda name: infer_column(frame.table[name], frame.settings, asked.get(name)), features,
+                           frame.num_rows)  # fmt: skip
     found = infer_target(frame, target, asked.get(target)) if target is not None else None
     if not any(column.used for column in columns):
         raise DataError(

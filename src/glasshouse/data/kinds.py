@@ -9,22 +9,21 @@ import polars as pl
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import Kind, ReadSettings
+from glasshouse.data.dates import date_format
+from glasshouse.data.labels import Labels, labels_of
 from glasshouse.data.schema import USED_KINDS, Column
 from glasshouse.data.values import (
     NO,
     YES,
     Floats,
     Reading,
-    date_format,
     is_flat,
     is_number,
     is_point_in_time,
     is_text,
-    parse_labels,
     parse_numbers,
     parse_times,
     parse_yesno,
-    text,
 )
 
 ENOUGH = 0.95  # of the values must read as numbers (or times) for the column to be one
@@ -34,6 +33,8 @@ RUNNING_ROWS = 100  # from here a running number is an identifier whatever its n
 _ID_NAME = re.compile(
     r"(^|[^a-z])(id|ids|uuid|guid|pid|index|idx|key|no|nr|number|order|instant|record|row)($|[^a-z])|[a-z](ID|Id|No|Nr)$|^(ID|id)[A-Z_]"
 )
+# What stands in no number, however it is written: a letter but the e of 1e5, a colon, a minus after a digit.
+_NO_NUMBER = r"[^\s\d.,'+\-−$€£%eE]|\d[-−+]"
 _TIME_NAME = re.compile(r"year|jahr|date|time|month|day|age|yr", re.IGNORECASE)
 
 
@@ -50,64 +51,60 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
     reading = Reading(missing=settings.missing)
     if asked is not None:
         return _as_asked(series, settings, reading, asked)
-    labels = parse_labels(series, reading)
-    filled = labels.drop_nulls()
-    distinct = filled.n_unique()
-    if distinct == 0:
+    labels = labels_of(series, reading)
+    if labels.distinct == 0:
         return _column(series, labels, "constant", reading, reason="it has no values")
-    if distinct == 1 and len(filled) == len(series):
-        return _column(series, labels, "constant", reading, reason=f'every row says "{filled[0]}"')
+    if labels.distinct == 1 and not labels.num_missing:
+        return _column(series, labels, "constant", reading, reason=f'every row says "{labels.begin[0]}"')
     if is_point_in_time(series):
         return _column(series, labels, "datetime", reading)
-    if _is_yesno(filled, distinct):
+    if _is_yesno(labels):
         return _yesno(series, labels, reading)
-    number = number_reading(series, settings, filled)
+    number = number_reading(series, settings, labels)
     if number is not None:
-        return _number(series, labels, number, distinct)
-    format = date_format(filled) if is_text(series) else ""
+        return _number(series, labels, number)
+    format = date_format(labels) if is_text(series) else ""
     if format:
-        return _datetime(series, Reading(missing=settings.missing, format=format))
-    return _words(series, labels, filled, reading, distinct)
+        return _datetime(series, labels, Reading(missing=settings.missing, format=format))
+    return _words(series, labels, reading)
 
 
-def number_reading(series: pl.Series, settings: ReadSettings, filled: pl.Series | None = None) -> Reading | None:
+def number_reading(series: pl.Series, settings: ReadSettings, labels: Labels | None = None) -> Reading | None:
     """How to read a column's cells as numbers, or None where fewer than 95 % are numbers or they are zero-padded codes.
 
-    `filled` is the column's non-missing text, where it is at hand.
+    `labels` are the column's own, where they are at hand.
     """
     plain = Reading(missing=settings.missing)
     if is_number(series) and series.dtype != pl.Boolean:
         return plain
     if not is_text(series):
         return None
-    cells = text(series, plain).drop_nulls() if filled is None else filled
+    labels = labels_of(series, plain) if labels is None else labels
+    cells = labels.cells
     if not len(cells) or cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any():
         return None
     if settings.decimal != "," and np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all():
         return plain
-    # Words repeat, and reading them costs more than counting them: each is read once, and weighs as often as it stands.
-    counted = cells.alias("cell").value_counts(name="count")
-    different, counts = counted["cell"], counted["count"].to_numpy()
-    if (different.str.contains(r"\d").to_numpy() * counts).sum() < MOST * len(cells):
+    if labels.share(cells.str.contains(r"\d")) < MOST or labels.share(~cells.str.contains(_NO_NUMBER)) < MOST:
         return None
     shares = [
-        (float((np.isfinite(parse_numbers(different, reading)) * counts).sum()) / len(cells), reading)
-        for reading in _candidates(different, settings)
+        (labels.share(np.isfinite(parse_numbers(cells, reading))), reading) for reading in _candidates(cells, settings)
     ]
     share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
-    return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(different, best)) else None
+    return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(cells, best)) else None
 
 
-def _only_a_word_or_two(different: pl.Series, reading: Reading) -> bool:
+def _only_a_word_or_two(cells: pl.Series, reading: Reading) -> bool:
     """Whether many different numbers are broken by one or two words alone, such as "not measured"."""
-    unread = int(np.isnan(parse_numbers(different, reading)).sum())
-    return unread <= 2 and len(different) > 20
+    unread = np.isnan(parse_numbers(cells, reading))
+    return cells.filter(pl.Series(unread)).n_unique() <= 2 and cells.n_unique() > 20
 
 
 def integer_valued(values: Floats) -> bool:
     """Whether every finite value is a whole number."""
     finite = values[np.isfinite(values)]
-    return bool((finite == np.round(finite)).all())
+    begin = finite[:1000]  # enough for nearly every column that holds others
+    return bool((begin == np.round(begin)).all() and (finite == np.round(finite)).all())
 
 
 def label_reading(series: pl.Series, settings: ReadSettings) -> Reading:
@@ -115,7 +112,7 @@ def label_reading(series: pl.Series, settings: ReadSettings) -> Reading:
     plain = Reading(missing=settings.missing)
     if not is_text(series):
         return Reading(missing=settings.missing, numeric=series.dtype.is_numeric())
-    cells = text(series, plain).drop_nulls().unique()
+    cells = labels_of(series, plain).cells.unique()
     if not len(cells):
         return plain
     if cells.str.contains(r"^\d+$").all():
@@ -143,10 +140,10 @@ def _candidates(cells: pl.Series, settings: ReadSettings) -> list[Reading]:
     return [*readings, *(Reading(thousands=sign, missing=codes) for sign in (" ", "'"))]
 
 
-def _is_yesno(filled: pl.Series, distinct: int) -> bool:
-    if not 2 <= distinct <= 6:  # yes, Yes and YES are one
+def _is_yesno(labels: Labels) -> bool:
+    if not 2 <= labels.distinct <= 6:  # yes, Yes and YES are one
         return False
-    seen = {_plain_label(value) for value in filled.unique()}
+    seen = {_plain_label(value) for value in labels.cells.unique()}
     return any(seen == {yes, no} for yes, no in zip(YES, NO, strict=True))
 
 
@@ -155,37 +152,37 @@ def _plain_label(value: str) -> str:
     return folded[:-2] if folded in ("0.0", "1.0") else folded
 
 
-def _yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Column:
-    seen = {_plain_label(value) for value in labels.drop_nulls().unique()}
+def _yesno(series: pl.Series, labels: Labels, reading: Reading) -> Column:
+    seen = {_plain_label(value) for value in labels.cells.unique()}
     yes, no = next(pair for pair in zip(YES, NO, strict=True) if set(pair) == seen)
     return _column(series, labels, "yesno", Reading(missing=reading.missing, yes=yes, no=no))
 
 
-def _number(series: pl.Series, labels: pl.Series, reading: Reading, distinct: int) -> Column:
+def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     values = parse_numbers(series, reading)
     missing = int(np.isnan(values).sum())
-    unread = missing - int(labels.null_count())
+    unread = missing - labels.num_missing
     if _is_running(series.name, values):
         return _column(series, labels, "identifier", reading, reason="it numbers the rows")
-    if distinct > 1 and not np.isfinite(values).any():
+    if labels.distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")
     note = (
         f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
         if unread > 0
         else ""
     )
-    return _column(series, labels, "number", reading, note=note, missing=missing, distinct=distinct)
+    return _column(series, labels, "number", reading, note=note, missing=missing)
 
 
-def _datetime(series: pl.Series, reading: Reading) -> Column:
+def _datetime(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     times = parse_times(series, reading)
-    unread = times.null_count() - text(series, reading).null_count()
+    unread = times.null_count() - labels.num_missing
     note = (
         f"{unread} value{'s' if unread > 1 else ''} could not be read as a date and count as missing"
         if unread > 0
         else ""
     )
-    return _column(series, text(series, reading), "datetime", reading, note=note, missing=times.null_count())
+    return _column(series, labels, "datetime", reading, note=note, missing=times.null_count())
 
 
 def _is_running(name: str, values: Floats) -> bool:
@@ -206,30 +203,31 @@ def _is_running(name: str, values: Floats) -> bool:
     return sequence and count >= RUNNING_ROWS and not _TIME_NAME.search(name)
 
 
-def _words(series: pl.Series, labels: pl.Series, filled: pl.Series, reading: Reading, distinct: int) -> Column:
+def _words(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     """Strings that are neither numbers nor dates: free text, an identifier or a category."""
-    share = distinct / len(filled)
-    words = _mean(filled.head(5000).str.count_matches(r"\S+"))
-    length = _mean(filled.head(5000).str.len_chars())
-    if share > 0.5 and ((words >= 4 and length >= 20) or length >= 60) and len(filled) > 4:
+    distinct, num_filled = labels.distinct, labels.num_filled
+    share = distinct / num_filled
+    words = _mean(labels.begin.str.count_matches(r"\S+"))
+    length = _mean(labels.begin.str.len_chars())
+    if share > 0.5 and ((words >= 4 and length >= 20) or length >= 60) and num_filled > 4:
         reason = f"it is free text (about {words:.0f} words a row), which is not read yet"
         return _column(series, labels, "text", reading, reason=reason)
-    if share >= ENOUGH and len(filled) >= FEW_ROWS:
-        kept = f"{distinct:,} different values in {len(filled):,} rows"
+    if share >= ENOUGH and num_filled >= FEW_ROWS:
+        kept = f"{distinct:,} different values in {num_filled:,} rows"
         return _column(series, labels, "identifier", reading, reason=f"it has {kept}, so nothing repeats to learn from")
     return _category(series, reading)
 
 
 def _category(series: pl.Series, reading: Reading, settings: ReadSettings | None = None) -> Column:
     decided = label_reading(series, settings or ReadSettings(missing=reading.missing))
-    return _column(series, parse_labels(series, decided), "category", decided)
+    return _column(series, labels_of(series, decided), "category", decided)
 
 
 def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked: Kind) -> Column:
-    labels = parse_labels(series, reading)
+    labels = labels_of(series, reading)
     if asked not in USED_KINDS:
         return _column(series, labels, asked, reading, reason=f"{asked}, as asked")
-    if labels.null_count() == len(series):
+    if not labels.num_filled:
         return _column(series, labels, "constant", reading, reason="it has no values")
     if asked == "category":
         return _category(series, reading, settings)
@@ -237,24 +235,21 @@ def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked
         return _asked_number(series, labels, settings)
     if asked == "datetime":
         decided = (
-            reading
-            if series.dtype.is_temporal()
-            else Reading(missing=settings.missing, format=date_format(labels.drop_nulls()))
+            reading if series.dtype.is_temporal() else Reading(missing=settings.missing, format=date_format(labels))
         )
         if parse_times(series, decided).null_count() == len(series):
             raise _contradicted(series, labels, "a date or time", "datetime")
-        return _datetime(series, decided)
+        return _datetime(series, labels, decided)
     return _asked_yesno(series, labels, reading)
 
 
-def _asked_number(series: pl.Series, labels: pl.Series, settings: ReadSettings) -> Column:
-    cells = labels.drop_nulls()
-    candidates = _candidates(cells, settings) if is_text(series) else [Reading(missing=settings.missing)]
+def _asked_number(series: pl.Series, labels: Labels, settings: ReadSettings) -> Column:
+    candidates = _candidates(labels.cells, settings) if is_text(series) else [Reading(missing=settings.missing)]
     best = max(candidates, key=lambda reading: int(np.isfinite(parse_numbers(series, reading)).sum()))
     values = parse_numbers(series, best)
     if not np.isfinite(values).any():
         raise _contradicted(series, labels, "a number", "number")
-    unread = int(np.isnan(values).sum()) - labels.null_count()
+    unread = int(np.isnan(values).sum()) - labels.num_missing
     note = (
         f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
         if unread > 0
@@ -263,10 +258,10 @@ def _asked_number(series: pl.Series, labels: pl.Series, settings: ReadSettings) 
     return _column(series, labels, "number", best, note=note, missing=int(np.isnan(values).sum()))
 
 
-def _asked_yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Column:
+def _asked_yesno(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     plain = np.isfinite(parse_yesno(series, reading)).sum()
-    seen = sorted({_plain_label(value) for value in labels.drop_nulls().unique()})
-    if plain == len(series) - labels.null_count():
+    seen = sorted({_plain_label(value) for value in labels.cells.unique()})
+    if plain == labels.num_filled:
         decided = reading
     elif len(seen) == 2:
         decided = Reading(missing=reading.missing, no=seen[0], yes=seen[1])
@@ -275,8 +270,8 @@ def _asked_yesno(series: pl.Series, labels: pl.Series, reading: Reading) -> Colu
     return _column(series, labels, "yesno", decided)
 
 
-def _contradicted(series: pl.Series, labels: pl.Series, wanted: str, kind: str) -> DataError:
-    shown = labels.drop_nulls()[0]
+def _contradicted(series: pl.Series, labels: Labels, wanted: str, kind: str) -> DataError:
+    shown = labels.begin[0]
     return DataError(
         f'column "{series.name}" was called {kind}, but holds values such as "{shown}"',
         where=f"columns.{series.name}",
@@ -285,19 +280,17 @@ def _contradicted(series: pl.Series, labels: pl.Series, wanted: str, kind: str) 
     )
 
 
-def _column(series: pl.Series, labels: pl.Series, kind: Kind, reading: Reading, *, reason: str = "", note: str = "",
-            missing: int | None = None, distinct: int | None = None) -> Column:  # fmt: skip
-    filled = labels.drop_nulls()
-    distinct = filled.n_unique() if distinct is None else distinct
-    examples = tuple(str(value)[:60] for value in filled.head(200).unique(maintain_order=True).head(3))
+def _column(series: pl.Series, labels: Labels, kind: Kind, reading: Reading, *, reason: str = "", note: str = "",
+            missing: int | None = None) -> Column:  # fmt: skip
+    examples = tuple(str(value)[:60] for value in labels.begin.head(200).unique(maintain_order=True).head(3))
     return Column(
         name=series.name,
         kind=kind,
         used=not reason,
         reason=reason,
         note=note,
-        distinct=distinct,
-        missing=labels.null_count() if missing is None else missing,
+        distinct=labels.distinct,
+        missing=labels.num_missing if missing is None else missing,
         examples=examples,
         reading=reading,
     )

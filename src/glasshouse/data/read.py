@@ -13,11 +13,13 @@ from glasshouse.core.records import SourceRecord
 from glasshouse.core.settings import ReadSettings
 from glasshouse.data.frame import READ, Frame
 from glasshouse.data.memory import from_memory
+from glasshouse.data.pieces import read_in_pieces
 from glasshouse.data.text import parse_text
 
 EXAMPLE = "example:"
 _JSON_LINES = (".jsonl", ".ndjson")
 _ARROW = (".arrow", ".feather", ".ipc")
+_TYPED = (".parquet", ".json", *_JSON_LINES, *_ARROW)
 
 
 def read(source: object, settings: ReadSettings = READ) -> Frame:
@@ -49,8 +51,13 @@ def read(source: object, settings: ReadSettings = READ) -> Frame:
 
 
 def _read_path(path: Path, settings: ReadSettings) -> Frame:
-    data = _bytes(path)
     name, suffix = path.name, path.suffix.lower()
+    text = read_in_pieces(path, settings) if suffix not in _TYPED else None
+    if text is not None:
+        rows, columns = text.table.shape
+        record = SourceRecord(name=name, rows=rows, columns=columns, size_bytes=text.size, sha256=text.sha256)
+        return Frame(table=text.table, source=record, notes=text.notes, settings=text.settings)
+    data = _bytes(path)
     if not data:
         raise DataError(
             f"{name} is empty",

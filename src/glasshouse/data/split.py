@@ -16,11 +16,13 @@ import polars as pl
 
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.settings import SplitSettings
+from glasshouse.data.dates import date_format
 from glasshouse.data.encode import encode_target
 from glasshouse.data.fingerprints import hash_of, row_hashes
 from glasshouse.data.frame import Frame
+from glasshouse.data.labels import labels_of
 from glasshouse.data.schema import Schema
-from glasshouse.data.values import Reading, date_format, is_text, parse_labels, parse_numbers, parse_times, text
+from glasshouse.data.values import Reading, is_text, parse_labels, parse_numbers, parse_times
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -239,7 +241,7 @@ def _times_of(frame: Frame, name: str, rows: Rows) -> Floats:
     reading = Reading(missing=frame.settings.missing)
     values = parse_numbers(series, reading)
     if not np.isfinite(values).all():
-        format = date_format(text(series, reading).drop_nulls()) if is_text(series) else ""
+        format = date_format(labels_of(series, reading)) if is_text(series) else ""
         times = parse_times(series, Reading(format=format, missing=frame.settings.missing))
         values = times.cast(pl.Int64).cast(pl.Float64).fill_null(np.nan).to_numpy()
     bad = int((~np.isfinite(values)).sum())

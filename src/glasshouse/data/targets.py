@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -166,7 +167,9 @@ def _classes(frame: Frame, name: str, reading: Reading, filled: pl.Series) -> Ta
             expected=f"numbers, or at most {MOST_CLASSES:,} labels that repeat",
             fix=f"--target with another column, or --set columns.{quoted(name)}=number",
         )
-    numbers = parse_numbers(pl.Series(classes), reading) if reading.numeric else np.zeros(len(classes))
+    # A code for "missing" that a label happens to equal as a number (99 and "099") must not leave it without a place.
+    plain = msgspec.structs.replace(reading, missing=())
+    numbers = parse_numbers(pl.Series(classes), plain) if reading.numeric else np.zeros(len(classes))
     ordered = tuple(label for _, label in sorted(zip(numbers.tolist(), classes, strict=True)))
     task: Task = "binary" if len(ordered) == 2 else "multiclass"
     return TargetSchema(name=name, task=task, classes=ordered, missing=frame.num_rows - len(filled), reading=reading)

@@ -42,7 +42,7 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
     """
     notes: Notes = []
     body, encoding = _decode(name, data, settings.encoding, notes)
-    sample = _sample(body)
+    sample = sample_of(body)
     rows = [] if not body[:4096].strip() and not body.strip() else split_rows_of(sample, ",")
     if not rows:
         raise DataError(
@@ -51,10 +51,10 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
             expected="a table with a line of column names and rows below it",
             fix="check that the file was written completely",
         )
-    separator = _separator(settings.separator, sample)
+    separator = separator_of(settings.separator, sample)
     if separator == WHITESPACE:
         body = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", body))
-        sample, cell_separator = _sample(body), "\t"
+        sample, cell_separator = sample_of(body), "\t"
     else:
         cell_separator = separator
     rows = split_rows_of(sample, cell_separator)[:SAMPLE_ROWS]
@@ -79,7 +79,7 @@ def parse_text(name: str, data: bytes, settings: ReadSettings) -> tuple[pl.DataF
 def _decode(name: str, data: bytes, encoding: str, notes: Notes) -> tuple[bytes, str]:
     """The text as UTF-8 bytes with plain line ends."""
     if encoding == "auto":
-        data, encoding = _guess_encoding(name, data, notes)
+        data, encoding = guess_encoding(name, data, notes)
     try:
         text = "" if encoding == "utf-8" and data.isascii() else data.decode(encoding)
     except LookupError as error:
@@ -103,7 +103,12 @@ def _decode(name: str, data: bytes, encoding: str, notes: Notes) -> tuple[bytes,
     return body, encoding
 
 
-def _guess_encoding(name: str, data: bytes, notes: Notes) -> tuple[bytes, str]:
+def guess_encoding(name: str, data: bytes, notes: Notes) -> tuple[bytes, str]:
+    """The encoding that the bytes are in.
+
+    Raises:
+        DataError: they are no text.
+    """
     for mark, encoding in _ENCODINGS.items():
         if data.startswith(mark):
             return data, encoding
@@ -143,14 +148,20 @@ def _binary_fix(head: bytes) -> str:
     return "--set read.encoding=utf-16-le if it is text in that encoding"
 
 
-def _sample(body: bytes) -> str:
+def sample_of(body: bytes) -> str:
+    """The first lines of a text, whole."""
     head = body[:SAMPLE_BYTES]
     if len(body) > SAMPLE_BYTES and b"\n" in head:
         head = head[: head.rindex(b"\n") + 1]
     return head.decode("utf-8", errors="ignore")
 
 
-def _separator(asked: str, sample: str) -> str:
+def separator_of(asked: str, sample: str) -> str:
+    """The separator as asked for, or as the sample has it.
+
+    Raises:
+        SettingsError: no separator that could be.
+    """
     if asked == "auto":
         return sniff_separator(sample)
     separator = _NAMED.get(asked, asked)
@@ -167,22 +178,26 @@ def _separator(asked: str, sample: str) -> str:
 def _columns(name: str, body: bytes, separator: str, *, header: bool, notes: Notes) -> pl.DataFrame:
     """Every cell as a string; polars where the file is plain, the slower and stricter csv module where it is not."""
     quoted = b'"' in body
-    sign = separator.encode()
-    spaced_quotes = quoted and re.search(rb"(?:^|\n|" + re.escape(sign) + rb') +"', body) is not None
+    spaced_quotes = quoted and has_spaced_quotes(body, separator)
     body = body.lstrip(b"\r\n")
-    table = None if spaced_quotes else _read_fast(body, separator, quoted=quoted)
+    table = None if spaced_quotes else read_plain(body, separator, quoted=quoted)
     if table is None and not quoted:
-        table = _read_fast(re.sub(rb"\n(?:[ \t]*\r?\n)+", b"\n", body), separator, quoted=quoted)
+        table = read_plain(re.sub(rb"\n(?:[ \t]*\r?\n)+", b"\n", body), separator, quoted=quoted)
     if table is None:
         table = _read_slowly(name, body, separator, notes)
     names = [f"column_{place + 1}" for place in range(table.width)]
     if header:
         names = [cell.strip() for cell in table.row(0)]
         table = table.slice(1)
-    return _name(name, table, names, notes)
+    return put_names(name, table, names, notes)
 
 
-def _read_fast(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | None:
+def has_spaced_quotes(body: bytes, separator: str) -> bool:
+    """Whether a blank stands between a separator and a quotation mark, which polars takes for the cell's first sign."""
+    return re.search(rb"(?:^|\n|" + re.escape(separator.encode()) + rb') +"', body) is not None
+
+
+def read_plain(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | None:
     """None where the file is not plain: the slower reader then says what is wrong, and where.
 
     polars fills a short row up with empty cells, so the separators are counted to be sure that none was.
@@ -237,7 +252,7 @@ def _csv_rows(text: str, separator: str) -> tuple[Rows, list[int]]:
     return rows, lines
 
 
-def _name(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.DataFrame:
+def put_names(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.DataFrame:
     """Puts the names on; a name that stands twice is fine where both columns say the same."""
     filled = [text or f"column_{place + 1}" for place, text in enumerate(names)]
     keep: dict[str, str] = {}
@@ -260,10 +275,15 @@ def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.
     """Cells without surrounding blanks, and without the single quotes that some exports put around them."""
     if _has_blank_edges(body, separator):
         table = table.with_columns(pl.all().str.strip_chars())
+    return without_single_quotes(table, notes)
+
+
+def without_single_quotes(table: pl.DataFrame, notes: Notes) -> pl.DataFrame:
+    """The table without the single quotes that stand around every value of a column."""
     singles = [name for name in table.columns if _in_single_quotes(table[name])]
     if singles:
         notes.append(f"single quotes around the values of {', '.join(singles[:5])} are left out")
-        table = table.with_columns(pl.col(singles).str.replace(r"^'(.*)'$", "$1"))
+        table = table.with_columns(pl.col(singles).cast(pl.String).str.replace(r"^'(.*)'$", "$1"))
     return table
 
 
@@ -285,5 +305,9 @@ def _has_blank_edges(body: bytes, separator: str) -> bool:
 
 
 def _in_single_quotes(column: pl.Series) -> bool:
-    filled = column.filter(column != "")
-    return len(filled) > 0 and filled[0].startswith("'") and bool(filled.str.contains(r"^'.*'$").all())
+    # The first value that is there says no for nearly every column.
+    first = (column != "").arg_max()
+    if first is None or not str(column[first]).startswith("'"):
+        return False
+    filled = column.filter(column != "").cast(pl.String)
+    return bool(filled.str.contains(r"^'.*'$").all())

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from glasshouse.core.records import Record
+from glasshouse.data.coded import coded
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,6 +111,8 @@ def parse_numbers(series: pl.Series, reading: Reading) -> Floats:
     Shapes:
         returns: (rows,) float64
     """
+    if (codes := coded(series)) is not None:
+        return np.take(parse_numbers(codes.values, reading), codes.codes)
     if is_text(series):
         values = _numbers_from_text(series.cast(pl.String), reading)
     elif is_number(series):
@@ -117,12 +120,14 @@ def parse_numbers(series: pl.Series, reading: Reading) -> Floats:
     else:
         values = np.full(len(series), np.nan)
     result = np.where(np.isfinite(values), values, np.nan)
-    codes = [code for code in (_as_float(text) for text in reading.missing) if code is not None]
-    return np.where(np.isin(result, codes), np.nan, result) if codes else result
+    gaps = [code for code in (_as_float(text) for text in reading.missing) if code is not None]
+    return np.where(np.isin(result, gaps), np.nan, result) if gaps else result
 
 
 def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
     """Labels as canonical strings, null where missing: 3, 3.0 and "3" are one label where labels are numbers."""
+    if (codes := coded(series)) is not None:
+        return parse_labels(codes.values, reading)[codes.codes]
     if is_text(series):
         plain = text(series, reading)
         if not reading.numeric:
@@ -139,21 +144,26 @@ def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
 def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
     """Points in time without a zone (UTC where one was given), null where missing or unreadable."""
     if is_point_in_time(series):
-        return _naive(series)
+        return naive(series)
+    if (codes := coded(series)) is not None:
+        return parse_times(codes.values, reading)[codes.codes]
     if not is_text(series):
         return pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
     plain = text(series, reading)
-    times = plain.str.to_datetime(reading.format, strict=False, time_unit="us") if reading.format else None
-    if times is None:
-        times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
-    times = _naive(times)
+    times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
+    # Whole seconds are nearly always all there is, and are read in a quarter of the time.
+    for format in dict.fromkeys((reading.format.removesuffix("%.f"), reading.format)):
+        if format:
+            times = times.fill_null(naive(plain.str.to_datetime(format, strict=False, time_unit="us")))
+        if times.null_count() == plain.null_count():
+            return times
     # A value in another spelling (JSON writes ISO where the training file had 1/31/2011) is still a time.
-    for format in _all_formats():
+    for format in all_formats():
         open_cells = plain.is_not_null() & times.is_null()
         if not open_cells.any():
             break
         found = plain.set(~open_cells, None).str.to_datetime(format, strict=False, time_unit="us")
-        times = times.fill_null(_plausible(_naive(found)))
+        times = times.fill_null(plausible(naive(found)))
     return times
 
 
@@ -163,6 +173,8 @@ def parse_yesno(series: pl.Series, reading: Reading) -> Floats:
     Shapes:
         returns: (rows,) float64
     """
+    if (codes := coded(series)) is not None:
+        return np.take(parse_yesno(codes.values, reading), codes.codes)
     numeric = Reading(numeric=True, missing=reading.missing)
     folded = parse_labels(series, numeric).str.to_lowercase()
     own = bool(reading.yes) and reading.yes.lower() not in YES
@@ -173,47 +185,19 @@ def parse_yesno(series: pl.Series, reading: Reading) -> Floats:
     return values
 
 
-def date_format(values: pl.Series) -> str:
-    """The format that reads at least 95 % of some non-missing strings as times, or "" where there is none.
-
-    Between month/day and day/month the values decide; where both read everything, month/day is taken for "/" and "-",
-    day/month for ".".
-    """
-    sample = values.head(2000)
-    if not len(sample) or sample.str.contains(r"\d.*[-/:. ,].*\d").mean() < 0.95:  # type: ignore[operator]
-        return ""
-    best, share = "", 0.0
-    for format in _all_formats():
-        read = _plausible(_naive(sample.str.to_datetime(format, strict=False, time_unit="us"))).is_not_null().mean()
-        if isinstance(read, float) and read > share:
-            best, share = format, read
-        if share == 1.0:
-            break
-    if share < 0.95:
-        return ""
-    return best if len(values) <= len(sample) else _settle_on_all(values, best)
-
-
-def _settle_on_all(values: pl.Series, best: str) -> str:
-    """The first rows may all be before the 13th: looks at every value before month and day are decided."""
-    swapped = best.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
-    known = [format for format in dict.fromkeys((best, swapped)) if format in _all_formats()]
-    return max(
-        known, key=lambda format: values.str.to_datetime(format, strict=False, time_unit="us").is_not_null().sum()
-    )
-
-
-def _all_formats() -> tuple[str, ...]:
+def all_formats() -> tuple[str, ...]:
+    """The formats of dates and times that are tried, in their order."""
     plain = tuple(date + time for date in DATE_FORMATS for time in TIME_FORMATS)
     return (*plain, "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
 
 
-def _plausible(times: pl.Series) -> pl.Series:
+def plausible(times: pl.Series) -> pl.Series:
     """strptime reads the year "11" of 1/2/11 as the year 11: such a time is no reading at all."""
     return times.set((times.dt.year() < 1000).fill_null(False), None)
 
 
-def _naive(series: pl.Series) -> pl.Series:
+def naive(series: pl.Series) -> pl.Series:
+    """Points in time without a zone, UTC where they had one."""
     if series.dtype == pl.Time:
         return (series.cast(pl.Int64) // 1000).cast(TIME_UNIT)
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:

@@ -76,6 +76,7 @@ def score_slices(
 
 def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     """(name, row numbers) of every slice."""
+    column = column.cast(pl.String) if isinstance(column.dtype, pl.Enum) else column  # its words, not its codes
     missing = column.is_null()
     if column.dtype.is_float():
         missing = missing | column.is_nan().fill_null(False)

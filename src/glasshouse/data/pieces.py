@@ -1,0 +1,189 @@
+"""A large text table, read piece by piece: never the whole file in memory, and columns that repeat as codes.
+
+Only plain files are read so: anything else, wrong or merely unusual, is left to `glasshouse.data.text`, which takes the
+whole file, gives the same cells, and says what is wrong with them and where.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from glasshouse.core.errors import GlasshouseError
+from glasshouse.core.settings import ReadSettings
+from glasshouse.data.coded import Gathering
+from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
+from glasshouse.data.text import (
+    SAMPLE_BYTES,
+    SAMPLE_ROWS,
+    guess_encoding,
+    has_spaced_quotes,
+    read_plain,
+    sample_of,
+    separator_of,
+    without_single_quotes,
+)
+
+LARGE = 1 << 24  # bytes; smaller files are read in one go, and stay strings
+PIECE = 1 << 23  # bytes: little memory, and still some ten thousand rows for one call of polars
+_AHEAD = 1
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\r", b"\n")
+
+_Made = TypeVar("_Made")
+
+
+class Text(NamedTuple):
+    """What a text file held."""
+
+    table: pl.DataFrame
+    notes: tuple[str, ...]
+    settings: ReadSettings
+    size: int
+    sha256: str
+
+
+class _Shape(NamedTuple):
+    """How every piece is taken apart."""
+
+    separator: str
+    width: int
+    strip: bool
+
+
+class _Spaced(Exception):
+    """There are blanks around cells after all: begin again, and take them off."""
+
+
+class _Unusual(Exception):
+    """Not a file that can be read in pieces."""
+
+
+def read_in_pieces(path: Path, settings: ReadSettings) -> Text | None:
+    """A large, plain text table, or None for one that is small, unusual or wrong.
+
+    Args:
+        path: of the file.
+        settings: `auto` fields are decided by looking at the first lines.
+    """
+    try:
+        if path.stat().st_size < LARGE:
+            return None
+        try:
+            return _read(path, settings, strip=False)
+        except _Spaced:
+            return _read(path, settings, strip=True)
+    except (_Unusual, GlasshouseError, OSError, ValueError):
+        return None  # whoever reads the whole file says what is the matter
+
+
+def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
+    with path.open("rb") as file:
+        head = file.read(max(1 << 20, SAMPLE_BYTES + 1))
+    notes: list[str] = []
+    encoding = guess_encoding(path.name, head.rpartition(b"\n")[0], notes)[1] if settings.encoding == "auto" else ""
+    if (encoding or settings.encoding) != "utf-8" or notes or head.startswith(_MARKS) or b"\n" not in head:
+        raise _Unusual
+    sample = sample_of(head)
+    separator = separator_of(settings.separator, sample)
+    rows = split_rows_of(sample, separator)[:SAMPLE_ROWS]
+    if separator == WHITESPACE or not rows or len(rows[0]) < 2:
+        raise _Unusual
+    header = has_header(rows) if settings.header == "auto" else settings.header == "yes"
+    shape = _Shape(separator, len(rows[0]), strip)
+    columns = [Gathering() for _ in rows[0]]
+    digest, size, names = hashlib.sha256(), 0, []
+    for piece, table in _ahead(partial(_parsed, shape=shape), _whole_lines(path, digest)):
+        if size == 0 and header:
+            names = [cell.strip() for cell in table.row(0)]
+            table = table.slice(1)
+        size += piece
+        for column, cells in zip(columns, table.iter_columns(), strict=True):
+            column.add(cells)
+    names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
+    if len(set(names)) < len(names):
+        raise _Unusual
+    table = pl.DataFrame([column.column(name) for column, name in zip(columns, names, strict=True)])
+    table = without_single_quotes(table, notes)
+    if not header:
+        notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
+    decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding="utf-8")
+    return Text(table, tuple(notes), decided, size, digest.hexdigest())
+
+
+def _whole_lines(path: Path, digest: hashlib._Hash) -> Iterator[bytes]:
+    """The file in pieces that end where a line does."""
+    rest = b""
+    with path.open("rb") as file:
+        while block := file.read(PIECE):
+            digest.update(block)
+            end = block.rfind(b"\n") + 1
+            if not end:
+                rest += block
+                continue
+            yield rest + block[:end]
+            rest = block[end:]
+    if rest:
+        yield rest
+
+
+def _parsed(piece: bytes, shape: _Shape) -> tuple[int, pl.DataFrame]:
+    """The size of a piece, and its cells."""
+    # A blank line or a quotation that runs on from one piece to the next is for those who see the whole file.
+    if piece.startswith((b"\n", b"\r")) or piece.endswith((b"\n\n", b"\n\r\n")):
+        raise _Unusual
+    if not piece.isascii():
+        piece.decode("utf-8")
+    quoted = b'"' in piece
+    if quoted and (piece.count(b'"') % 2 or has_spaced_quotes(piece, shape.separator)):
+        raise _Unusual
+    table = read_plain(piece, shape.separator, quoted=quoted)
+    if table is None or table.width != shape.width:
+        raise _Unusual
+    if shape.strip:
+        table = table.with_columns(pl.all().str.strip_chars())
+    elif _is_spaced(piece, shape.separator):
+        raise _Spaced
+    return len(piece), table
+
+
+def _is_spaced(piece: bytes, separator: str) -> bool:
+    """Whether a blank stands at the border of a cell."""
+    blanks = b" " if separator == "\t" else b" \t"
+    signs = np.frombuffer(piece, dtype=np.uint8)
+    border = np.zeros(256, dtype=bool)
+    border[list(b'\n\r"' + separator.encode())] = True
+    for blank in blanks:
+        if blank not in piece:
+            continue
+        places = np.flatnonzero(signs == blank)
+        if places[0] == 0 or places[-1] == len(signs) - 1:
+            return True
+        if border[signs[places - 1]].any() or border[signs[places + 1]].any():
+            return True
+    return False
+
+
+def _ahead(function: Callable[[bytes], _Made], items: Iterable[bytes]) -> Iterator[_Made]:
+    """What a function makes of each item, in order; the next ones are made meanwhile."""
+    waiting: deque[Future[_Made]] = deque()
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
