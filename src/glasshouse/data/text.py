@@ -253,7 +253,17 @@ def _csv_rows(text: str, separator: str) -> tuple[Rows, list[int]]:
 
 
 def put_names(name: str, table: pl.DataFrame, names: list[str], notes: Notes) -> pl.DataFrame:
-    """Puts the names on; a name that stands twice is fine where both columns say the same."""
+    """Puts the names on; a name that stands twice is fine where both columns say the same.
+
+    Args:
+        name: of the file, for messages.
+        table: its columns, under any names.
+        names: to put on, by their places; an empty one becomes column_1, column_2, ...
+        notes: is told what was left out.
+
+    Raises:
+        DataError: two different columns have one name.
+    """
     filled = [text or f"column_{place + 1}" for place, text in enumerate(names)]
     keep: dict[str, str] = {}
     for old, new in zip(table.columns, filled, strict=True):
