@@ -175,6 +175,11 @@ def _check_encoder(parts: ModelParts, where: str) -> None:
             raise broken(f"the quantiles of {code.column[:80]!r} do not rise", where, "rising numbers")
         if not (math.isfinite(code.center) and math.isfinite(code.scale) and code.scale > 0):
             raise broken(f"the column {code.column[:80]!r} is scaled by {code.scale}", where, "finite numbers above 0")
+    encoder, known = parts.encoder, {column.name for column in parts.schema.used}
+    needed = [code.column for codes in (encoder.numbers, encoder.flags, encoder.categories) for code in codes]
+    unknown = [name for name in needed if name not in known]
+    if unknown:
+        raise broken(f"the encoder does not fit the schema: it needs {unknown[0][:80]!r}", where, "used columns")
     nothing = pl.DataFrame({column.name: pl.Series([None], dtype=pl.String) for column in parts.schema.columns})
     record = SourceRecord(name=where, rows=1, columns=nothing.width, size_bytes=0, sha256="")
     try:

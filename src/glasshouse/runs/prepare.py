@@ -142,9 +142,8 @@ def prepare(
     seed = derive_seed(settings.run.seed, "split")
     split = split_rows(frame, schema, settings.split, seed, num_test, tested=judged)
     findings = check_table(frame, schema, split) if judged else ()
-    counts = ", ".join(
-        f"{len(getattr(split, part)):,} {part}" for part in ("train", "validation", "calibration", "test")
-    )
+    sizes = {part: len(getattr(split, part)) for part in ("train", "validation", "calibration", "test")}
+    counts = ", ".join(f"{size:,} {part}" for part, size in sizes.items() if size)
     watch(Stage(stage="split", detail=f"{counts} ({split.method})"))
     scaling = settings.encode.scaling or ("standard" if is_textbook(settings) else "robust")
     settings = msgspec.structs.replace(
