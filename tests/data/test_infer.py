@@ -9,10 +9,13 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.data.tables import houses, known
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import ReadSettings
+from glasshouse.data import kinds
 from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
 from glasshouse.data.schema import Column, Schema
@@ -242,3 +245,12 @@ def test_schema_survives_json_and_types() -> None:
     untargeted = infer_schema(read(houses()), None)
     assert untargeted.target is None
     assert len(untargeted.columns) == 7
+
+
+@given(st.text("0123456789.,'+-−$€£%eE :/aNi_", min_size=1, max_size=8))
+def test_what_is_said_to_be_no_number_is_none_in_any_spelling(cell: str) -> None:
+    cells = pl.Series([cell.strip()])
+    if cells.str.contains(kinds._NO_NUMBER).all():
+        for decimal, signs in ((".", ("", ",", " ", "'")), (",", (".", " ", "'"))):
+            for sign in signs:
+                assert np.isnan(parse_numbers(cells, Reading(decimal=decimal, thousands=sign))).all()

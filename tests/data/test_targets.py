@@ -10,6 +10,8 @@ import pytest
 from tests.data.tables import known
 
 from glasshouse.core.errors import DataError
+from glasshouse.core.settings import ReadSettings
+from glasshouse.data import infer_schema, read
 from glasshouse.data.schema import TargetSchema
 from glasshouse.data.targets import read_target
 
@@ -135,3 +137,11 @@ def test_unknown_labels_are_named() -> None:
 def test_regression_targets_keep_their_unit() -> None:
     values = read_target(pl.Series(["1,234.5", "", "2"]), target_of(["1,234.5", "2,000", "3.25", "7"]))
     np.testing.assert_array_equal(values, [1234.5, np.nan, 2.0])
+
+
+def test_a_class_that_equals_a_code_for_missing_as_a_number_keeps_its_place() -> None:
+    labels = [f"{number:03d}" for number in (100, 99, 98, 7)] * 30
+    frame = read({"code": labels, "x": list(range(120))}, ReadSettings(missing=("99",)))
+    target = infer_schema(frame, "code").target
+    assert target is not None
+    assert target.classes == ("007", "098", "099", "100")

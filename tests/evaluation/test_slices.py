@@ -29,6 +29,14 @@ def test_a_category_is_cut_by_value_from_the_largest():
     assert slices[2].scores == score("regression", actual[90:], outputs[90:], resamples=500)
 
 
+def test_a_column_kept_as_codes_is_cut_by_its_words():
+    actual, outputs = answers(100)
+    words = [str(number % 50) for number in range(100)]
+    kept = pl.Series("age", words, dtype=pl.Enum(sorted(set(words), reverse=True)))
+    slices = score_slices("regression", actual, outputs, kept)
+    assert slices == score_slices("regression", actual, outputs, kept.cast(pl.String))
+
+
 @pytest.mark.parametrize("as_text", [False, True], ids=["numbers", "numbers as text"])
 def test_a_number_is_cut_into_quarters(as_text):
     actual, outputs = answers(100)

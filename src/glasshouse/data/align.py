@@ -86,7 +86,7 @@ def append(frame: Frame, other: Frame, schema: Schema) -> Frame:
         sha256=sha256(f"{a.sha256}{b.sha256}".encode()),
     )
     notes = dict.fromkeys((*frame.notes, *(note for note in below.notes)))
-    return Frame(table=pl.DataFrame(columns), source=source, notes=tuple(notes), settings=frame.settings)
+    return replace(frame, table=pl.DataFrame(columns), source=source, notes=tuple(notes))
 
 
 def _stack(first: pl.Series, second: pl.Series, reading: Reading) -> pl.Series:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from glasshouse.core.records import Record
+from glasshouse.data.coded import as_written
 from glasshouse.data.fingerprints import row_hashes
 from glasshouse.data.frame import Frame
 from glasshouse.data.leakage import single_column_scores
@@ -155,7 +156,8 @@ def _personal(frame: Frame, schema: Schema) -> Iterator[Finding]:
                     f"glasshouse evaluate MODEL SOURCE --by {quoted(name)}"
                 ),
             )
-        kind = _personal_kind(frame.table[name])
+        series = frame.table[name].head(PEEK_ROWS)
+        kind = _personal_kind(as_written(series) if frame.written and series.dtype.is_numeric() else series)
         if kind:
             yield Finding(
                 check="personal-data",
@@ -170,7 +172,6 @@ def _personal_kind(series: pl.Series) -> str:
     """By pattern where at least a fifth of the values look so; by name only where the values are many and different."""
     if not is_flat(series) or not is_text(series):
         return ""
-    series = series.head(PEEK_ROWS)
     values = text(series, Reading()).drop_nulls().unique(maintain_order=True).head(1000)
     if not len(values):
         return ""

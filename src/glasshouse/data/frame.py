@@ -25,16 +25,19 @@ class Frame:
     """A table as it was read: nothing is typed, filled or dropped yet.
 
     Args:
-        table: columns of a text file are all strings; those of typed sources keep their types.
+        table: columns of a text file are all strings, in a large one also codes and numbers that stand for them
+            (`glasshouse.data.coded`); those of typed sources keep their types.
         source: name, size and hash of what was read.
         notes: what was noticed while reading, one plain sentence each.
         settings: how it was read, with every `auto` that was decided written back.
+        written: whether numbers stand for cells of text.
     """
 
     table: pl.DataFrame
     source: SourceRecord
     notes: tuple[str, ...] = ()
     settings: ReadSettings = READ
+    written: bool = False
 
     @property
     def num_rows(self) -> int:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+import polars as pl
+
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.settings import Kind
+from glasshouse.data.coded import as_written
 from glasshouse.data.frame import Frame, side_by_side
 from glasshouse.data.kinds import infer_column
 from glasshouse.data.schema import KINDS, Column, Schema, quoted
@@ -45,8 +49,7 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
     for name, kind in asked.items():
         _check_override(name, kind, names, frame.source.name)
     features = [name for name in names if name != target]
-    columns = side_by_side(lambda name: infer_column(frame.table[name], frame.settings, asked.get(name)), features,
-                           frame.num_rows)  # fmt: skip
+    columns = side_by_side(lambda name: _column(frame, name, asked.get(name)), features, frame.num_rows)
     found = infer_target(frame, target, asked.get(target)) if target is not None else None
     if not any(column.used for column in columns):
         raise DataError(
@@ -56,6 +59,18 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
             fix="--set columns.NAME=category keeps a column that was left out",
         )
     return Schema(columns=columns, target=found)
+
+
+def _column(frame: Frame, name: str, asked: Kind | None) -> Column:
+    series = frame.table[name]
+    if not frame.written or not series.dtype.is_numeric():
+        return infer_column(series, frame.settings, asked)
+    if asked is not None:
+        return infer_column(as_written(series), frame.settings, asked)
+    found = infer_column(series, frame.settings)
+    begin = series.drop_nulls().head(200).cast(pl.String).unique(maintain_order=True)
+    zeros = series.filter(series == 0).cast(pl.String).n_unique() if series.dtype.is_float() else 0  # 0.0 and -0.0
+    return msgspec.structs.replace(found, examples=tuple(begin.head(3)), distinct=found.distinct + max(0, zeros - 1))
 
 
 def _why_none(columns: tuple[Column, ...]) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import Kind, ReadSettings
 from glasshouse.data.dates import date_format
-from glasshouse.data.labels import Labels, labels_of
+from glasshouse.data.labels import Labels, labels_of, labels_of_numbers
 from glasshouse.data.schema import USED_KINDS, Column
 from glasshouse.data.values import (
     NO,
@@ -51,7 +51,7 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
     reading = Reading(missing=settings.missing)
     if asked is not None:
         return _as_asked(series, settings, reading, asked)
-    labels = labels_of(series, reading)
+    labels = labels_of_numbers(series, reading) or labels_of(series, reading)
     if labels.distinct == 0:
         return _column(series, labels, "constant", reading, reason="it has no values")
     if labels.distinct == 1 and not labels.num_missing:
@@ -159,10 +159,12 @@ def _yesno(series: pl.Series, labels: Labels, reading: Reading) -> Column:
 
 
 def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
-    values = parse_numbers(series, reading)
-    missing = int(np.isnan(values).sum())
-    unread = missing - labels.num_missing
-    if _is_running(series.name, values):
+    # Where values repeat, each is looked at once, and the column numbers no rows.
+    repeats = labels.weights is not None and labels.distinct < labels.num_rows
+    values = parse_numbers(labels.cells if repeats else series, reading)
+    unread = labels.count(np.isnan(values)) if repeats else int(np.isnan(values).sum()) - labels.num_missing
+    missing = labels.num_missing + unread
+    if not repeats and _is_running(series.name, values):
         return _column(series, labels, "identifier", reading, reason="it numbers the rows")
     if labels.distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")
@@ -175,14 +177,15 @@ def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
 
 
 def _datetime(series: pl.Series, labels: Labels, reading: Reading) -> Column:
-    times = parse_times(series, reading)
-    unread = times.null_count() - labels.num_missing
+    times = parse_times(labels.cells if is_text(series) else series, reading)
+    missing = labels.num_missing + labels.count(times.is_null()) if is_text(series) else times.null_count()
+    unread = missing - labels.num_missing
     note = (
         f"{unread} value{'s' if unread > 1 else ''} could not be read as a date and count as missing"
         if unread > 0
         else ""
     )
-    return _column(series, labels, "datetime", reading, note=note, missing=times.null_count())
+    return _column(series, labels, "datetime", reading, note=note, missing=missing)
 
 
 def _is_running(name: str, values: Floats) -> bool:

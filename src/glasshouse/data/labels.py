@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from glasshouse.data.coded import coded
+from glasshouse.data.coded import coded, how_often
 from glasshouse.data.values import Reading, parse_labels
 
 BEGIN = 5000  # rows that show what a column looks like
+_FEW = 10  # labels that may be yes and no
 _MANY = 50_000
 
 
@@ -21,7 +22,8 @@ class Labels:
     """The labels that are there, missing ones left out.
 
     Args:
-        cells: each label once or more; those of all rows where `weights` is None.
+        cells: each label once or more; those of all rows where `weights` is None. Of many numbers the numbers
+            themselves, since one number is one label.
         weights: how many rows each of the cells stands for.
         num_rows: rows of the column.
         begin: the first labels, in the order of the rows.
@@ -48,10 +50,10 @@ class Labels:
 
         Of many labels 64-bit hashes are counted: among a million, two would agree once in 40 million tables.
         """
-        if len(self.cells) < _MANY or self.cells.dtype != pl.String:
+        if len(self.cells) < _MANY:
             return self.cells.n_unique()
-        hashes = np.sort(self.cells.hash().to_numpy())
-        return int(np.count_nonzero(hashes[1:] != hashes[:-1])) + 1
+        values = np.sort((self.cells.hash() if self.cells.dtype == pl.String else self.cells).to_numpy())
+        return int(np.count_nonzero(values[1:] != values[:-1])) + 1
 
     def count(self, chosen: pl.Series | npt.NDArray[np.bool_]) -> int:
         """How many rows the chosen cells stand for; a null chooses nothing."""
@@ -63,6 +65,15 @@ class Labels:
         return self.count(chosen) / self.num_filled if self.num_filled else 0.0
 
 
+def labels_of_numbers(series: pl.Series, reading: Reading) -> Labels | None:
+    """The labels of a column of many different numbers, which need not be written out; None for any other column."""
+    if len(series) < _MANY or reading.missing or not (series.dtype.is_float() or series.dtype == pl.Int64):
+        return None
+    cells = series.filter(series.is_finite()) if series.dtype.is_float() else series.drop_nulls()
+    labels = Labels(cells, None, len(series), parse_labels(cells.head(BEGIN), reading))
+    return labels if labels.distinct > _FEW else None
+
+
 def labels_of(series: pl.Series, reading: Reading) -> Labels:
     """The labels of a column of any type."""
     codes = coded(series)
@@ -71,7 +82,7 @@ def labels_of(series: pl.Series, reading: Reading) -> Labels:
         cells = cells.drop_nulls() if cells.null_count() else cells
         return Labels(cells, None, len(series), cells.head(BEGIN))
     values = parse_labels(codes.values, reading)
-    weights = np.bincount(codes.codes, minlength=len(values))
+    weights = how_often(codes)
     there = values.is_not_null().to_numpy()
     first = codes.codes[: 2 * BEGIN]
     filled = first[there[first]]

@@ -37,6 +37,7 @@ from glasshouse.data.text import (
 LARGE = 1 << 24  # bytes; smaller files are read in one go, and stay strings
 PIECE = 1 << 23  # bytes: little memory, and still some ten thousand rows for one call of polars
 _AHEAD = 1
+_BLANK_LINE = (b"\n\n", b"\n\r\n")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\r", b"\n")
 
 _Made = TypeVar("_Made")
@@ -100,13 +101,14 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
         raise _Unusual
     header = has_header(rows) if settings.header == "auto" else settings.header == "yes"
     shape = _Shape(separator, len(rows[0]), strip)
-    columns = [Gathering() for _ in rows[0]]
-    digest, size, names = hashlib.sha256(), 0, []
-    for piece, table in _ahead(partial(_parsed, shape=shape), _whole_lines(path, digest)):
-        if size == 0 and header:
+    # A decimal comma or a code for "missing" may make something else of what looks like a number.
+    numbers = settings.decimal != "," and not settings.missing
+    columns = [Gathering(numbers=numbers) for _ in rows[0]]
+    digest, names, first = hashlib.sha256(), [], header
+    for table in _ahead(partial(_parsed, shape=shape), _whole_lines(path, digest)):
+        if first:
             names = [cell.strip() for cell in table.row(0)]
-            table = table.slice(1)
-        size += piece
+            table, first = table.slice(1), False
         for column, cells in zip(columns, table.iter_columns(), strict=True):
             column.add(cells)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
@@ -117,12 +119,12 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
     if not header:
         notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
     decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding="utf-8")
-    return Text(table, tuple(notes), decided, size, digest.hexdigest())
+    return Text(table, tuple(notes), decided, path.stat().st_size, digest.hexdigest())
 
 
 def _whole_lines(path: Path, digest: hashlib._Hash) -> Iterator[bytes]:
-    """The file in pieces that end where a line does."""
-    rest = b""
+    """The file in pieces that end where a line does; blank lines at its end are left out, others are unusual."""
+    piece, rest = b"", b""
     with path.open("rb") as file:
         while block := file.read(PIECE):
             digest.update(block)
@@ -130,16 +132,22 @@ def _whole_lines(path: Path, digest: hashlib._Hash) -> Iterator[bytes]:
             if not end:
                 rest += block
                 continue
-            yield rest + block[:end]
-            rest = block[end:]
+            if piece.endswith(_BLANK_LINE):
+                raise _Unusual
+            if piece:
+                yield piece
+            piece, rest = rest + block[:end], block[end:]
+    if rest and piece.endswith(_BLANK_LINE):
+        raise _Unusual
+    yield piece.rstrip(b"\r\n") + b"\n" if piece.endswith(_BLANK_LINE) else piece
     if rest:
         yield rest
 
 
-def _parsed(piece: bytes, shape: _Shape) -> tuple[int, pl.DataFrame]:
-    """The size of a piece, and its cells."""
-    # A blank line or a quotation that runs on from one piece to the next is for those who see the whole file.
-    if piece.startswith((b"\n", b"\r")) or piece.endswith((b"\n\n", b"\n\r\n")):
+def _parsed(piece: bytes, shape: _Shape) -> pl.DataFrame:
+    """The cells of a piece."""
+    # A blank line, or a quotation that runs on from one piece to the next, is for those who see the whole file.
+    if piece.startswith((b"\n", b"\r")):
         raise _Unusual
     if not piece.isascii():
         piece.decode("utf-8")
@@ -153,7 +161,7 @@ def _parsed(piece: bytes, shape: _Shape) -> tuple[int, pl.DataFrame]:
         table = table.with_columns(pl.all().str.strip_chars())
     elif _is_spaced(piece, shape.separator):
         raise _Spaced
-    return len(piece), table
+    return table
 
 
 def _is_spaced(piece: bytes, separator: str) -> bool:

@@ -56,7 +56,7 @@ def _read_path(path: Path, settings: ReadSettings) -> Frame:
     if text is not None:
         rows, columns = text.table.shape
         record = SourceRecord(name=name, rows=rows, columns=columns, size_bytes=text.size, sha256=text.sha256)
-        return Frame(table=text.table, source=record, notes=text.notes, settings=text.settings)
+        return Frame(table=text.table, source=record, notes=text.notes, settings=text.settings, written=True)
     data = _bytes(path)
     if not data:
         raise DataError(

@@ -12,6 +12,7 @@ from glasshouse.core.records import Task
 from glasshouse.core.settings import Kind
 from glasshouse.data.frame import Frame
 from glasshouse.data.kinds import integer_valued, label_reading, number_reading
+from glasshouse.data.labels import Labels, labels_of, labels_of_numbers
 from glasshouse.data.schema import TargetSchema, quoted
 from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, parse_labels, parse_numbers
 
@@ -47,12 +48,12 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
             fix="--target with another column, or turn it into a number first",
         )
     labels = label_reading(series, frame.settings)
-    filled = parse_labels(series, labels).drop_nulls()
+    filled = labels_of_numbers(series, labels) or labels_of(series, labels)
     _check_values(frame, name, filled)
     number = number_reading(series, frame.settings)
     if asked == "number" and number is None:
         raise DataError(
-            f'target "{name}" was called number, but holds values such as "{filled[0]}"',
+            f'target "{name}" was called number, but holds values such as "{filled.begin[0]}"',
             where=f"columns.{name}",
             expected="numbers",
             fix=f"--set columns.{name}=category",
@@ -63,7 +64,7 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
         and values is not None
         and (asked == "number" or (asked is None and _is_quantity(values, filled)))
     ):
-        return _regression(frame, name, number, values, len(filled))
+        return _regression(frame, name, number, values, filled.num_filled)
     return _classes(frame, name, labels, filled)
 
 
@@ -106,30 +107,30 @@ def _fold(label: str) -> str:
     return label.strip().casefold().removesuffix(".")
 
 
-def _check_values(frame: Frame, name: str, filled: pl.Series) -> None:
-    if not len(filled):
+def _check_values(frame: Frame, name: str, filled: Labels) -> None:
+    if not filled.num_filled:
         raise DataError(
             f'target "{name}" has no values in {frame.source.name}',
             where="--target",
             expected="a column with a value in at least some rows",
             fix="--target with another column",
         )
-    if filled.n_unique() == 1:
+    if filled.distinct == 1:
         raise DataError(
-            f'target "{name}" is "{filled[0]}" in every row: there is nothing to tell apart',
+            f'target "{name}" is "{filled.begin[0]}" in every row: there is nothing to tell apart',
             where="--target",
             expected="at least two different values",
             fix="--target with another column, or add rows of another kind",
         )
 
 
-def _is_quantity(values: Floats, filled: pl.Series) -> bool:
+def _is_quantity(values: Floats, filled: Labels) -> bool:
     """Whether numbers are amounts and not the names of classes."""
     finite = values[np.isfinite(values)]
     distinct = len(np.unique(finite))
-    if filled.n_unique() == 2:
+    if filled.distinct == 2:
         return False
-    if len(finite) < len(filled):  # a few words among the numbers: amounts only if there are many different ones
+    if len(finite) < filled.num_filled:  # a few words among the numbers: amounts only if there are many different ones
         return distinct > MOST_INTEGER_CLASSES
     if not integer_valued(values):
         return True
@@ -158,11 +159,13 @@ def _regression(frame: Frame, name: str, reading: Reading, values: Floats, num_f
     return TargetSchema(name=name, task="regression", missing=frame.num_rows - len(finite), note=note, reading=reading)
 
 
-def _classes(frame: Frame, name: str, reading: Reading, filled: pl.Series) -> TargetSchema:
-    classes = filled.unique().to_list()
-    if len(classes) > MOST_CLASSES or (len(classes) > 20 and len(classes) > len(filled) / 2):
+def _classes(frame: Frame, name: str, reading: Reading, filled: Labels) -> TargetSchema:
+    cells = filled.cells if filled.cells.dtype == pl.String else parse_labels(filled.cells, reading)
+    classes = cells.unique().to_list()
+    num_filled = filled.num_filled
+    if len(classes) > MOST_CLASSES or (len(classes) > 20 and len(classes) > num_filled / 2):
         raise DataError(
-            f'target "{name}" has {len(classes):,} different labels in {len(filled):,} rows',
+            f'target "{name}" has {len(classes):,} different labels in {num_filled:,} rows',
             where="--target",
             expected=f"numbers, or at most {MOST_CLASSES:,} labels that repeat",
             fix=f"--target with another column, or --set columns.{quoted(name)}=number",
@@ -172,4 +175,4 @@ def _classes(frame: Frame, name: str, reading: Reading, filled: pl.Series) -> Ta
     numbers = parse_numbers(pl.Series(classes), plain) if reading.numeric else np.zeros(len(classes))
     ordered = tuple(label for _, label in sorted(zip(numbers.tolist(), classes, strict=True)))
     task: Task = "binary" if len(ordered) == 2 else "multiclass"
-    return TargetSchema(name=name, task=task, classes=ordered, missing=frame.num_rows - len(filled), reading=reading)
+    return TargetSchema(name=name, task=task, classes=ordered, missing=frame.num_rows - num_filled, reading=reading)
