@@ -31,7 +31,7 @@ Scaling = Literal["robust", "standard", "quantile"]
 DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "minute", "days")
 MOST_LABELS = 10_000  # of one embedded category; rarer ones share the place of the unseen
 MOST_QUANTILES = 1000
-ROWS_AT_ONCE = 1 << 16  # when a table is encoded: what is made on the way stays small
+ROWS_AT_ONCE = 1 << 15  # when a table is encoded: what is made on the way stays small
 _SMALLEST_TAIL = 1e-7
 
 

@@ -7,7 +7,6 @@ whole file, gives the same cells, and says what is wrong with them and where.
 from __future__ import annotations
 
 import codecs
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from glasshouse.core.errors import GlasshouseError
+from glasshouse.core.files import sha256_file
 from glasshouse.core.settings import ReadSettings
 from glasshouse.data.coded import Gathering
 from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
@@ -104,13 +104,15 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
     # A decimal comma or a code for "missing" may make something else of what looks like a number.
     numbers = settings.decimal != "," and not settings.missing
     columns = [Gathering(numbers=numbers) for _ in rows[0]]
-    digest, names, first = hashlib.sha256(), [], header
-    for table in _ahead(partial(_parsed, shape=shape), _whole_lines(path, digest)):
-        if first:
-            names = [cell.strip() for cell in table.row(0)]
-            table, first = table.slice(1), False
-        for column, cells in zip(columns, table.iter_columns(), strict=True):
-            column.add(cells)
+    names, first = [], header
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(sha256_file, path)  # the file is in the system's cache, and this leaves Python's lock
+        for table in _ahead(partial(_parsed, shape=shape), _whole_lines(path)):
+            if first:
+                names = [cell.strip() for cell in table.row(0)]
+                table, first = table.slice(1), False
+            for column, cells in zip(columns, table.iter_columns(), strict=True):
+                column.add(cells)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
     if len(set(names)) < len(names):
         raise _Unusual
@@ -119,15 +121,14 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
     if not header:
         notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
     decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding="utf-8")
-    return Text(table, tuple(notes), decided, path.stat().st_size, digest.hexdigest())
+    return Text(table, tuple(notes), decided, path.stat().st_size, digest.result())
 
 
-def _whole_lines(path: Path, digest: hashlib._Hash) -> Iterator[bytes]:
+def _whole_lines(path: Path) -> Iterator[bytes]:
     """The file in pieces that end where a line does; blank lines at its end are left out, others are unusual."""
     piece, rest = b"", b""
     with path.open("rb") as file:
         while block := file.read(PIECE):
-            digest.update(block)
             end = block.rfind(b"\n") + 1
             if not end:
                 rest += block
