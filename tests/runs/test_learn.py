@@ -27,7 +27,8 @@ def prepared(rows: int, **settings: object) -> Prepared:
 
 
 def trained_on(table: Prepared) -> Trained:
-    events = fit(plan_for(table), data_for(table), watched=False)
+    data = data_for(table)
+    events = fit(plan_for(table, data), data, watched=False)
     while True:
         try:
             next(events)

@@ -51,6 +51,11 @@ class Split:
     method: str
     hashes: dict[str, str]
 
+    @property
+    def known(self) -> Rows:
+        """The rows that train or choose, in order: folds deal them out together."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
 
 def decide_fractions(settings: SplitSettings, num_rows: int) -> SplitSettings:
     """The settings with the open shares decided: 15 % to choose and 10 % to calibrate, but no more than it takes.

@@ -35,7 +35,8 @@ def learn(frame: Frame, settings: Settings, weights: NDArray[np.float64] | None 
     """
     prepared = prepare(frame, settings, ignore, judged=False, weights=weights)
     seconds = prepared.settings.run.seconds
-    events = fit(plan_for(prepared), data_for(prepared), _deadline(seconds), watched=False)
+    data = data_for(prepared)
+    events = fit(plan_for(prepared, data), data, _deadline(seconds), watched=False)
     while True:
         try:
             next(events)
@@ -48,14 +49,14 @@ def _deadline(seconds: float | None) -> float | None:
     return None if seconds is None else time.perf_counter() + 0.95 * seconds  # the rest is for calibration
 
 
-def plan_for(prepared: Prepared) -> Plan:
-    """All that is decided before training."""
+def plan_for(prepared: Prepared, data: TrainingData) -> Plan:
+    """All that is decided before training on `data_for(prepared)`."""
     target, encoder = prepared.schema.target, prepared.encoder
     assert target is not None, "a run has a target"
     features = FeatureSpec(
         num_numbers=encoder.num_numbers, num_flags=encoder.num_flags, cardinalities=tuple(encoder.cardinalities)
     )
-    return make_plan(prepared.settings, target.task, len(target.classes), features, data_for(prepared).train.numbers)
+    return make_plan(prepared.settings, target.task, len(target.classes), features, data.train.numbers)
 
 
 def data_for(prepared: Prepared) -> TrainingData:
@@ -64,7 +65,7 @@ def data_for(prepared: Prepared) -> TrainingData:
     split, features, target = prepared.split, prepared.features, prepared.scaled_target
     train, validation = split.train, split.validation
     if prepared.folds is not None:
-        train = validation = np.sort(np.concatenate([train, validation]))
+        train = validation = split.known
     own = [None if weights is None else weights[rows].astype(np.float32) for rows in (train, validation)]
     return TrainingData(
         features.take(train), target[train], features.take(validation), target[validation], prepared.folds, *own
@@ -105,7 +106,7 @@ def _unseen(prepared: Prepared, parts: ModelParts, model: Model) -> tuple[NDArra
     """
     folds, split = prepared.folds, prepared.split
     assert folds is not None, "the caller has looked"
-    rows = np.sort(np.concatenate([split.train, split.validation]))
+    rows = split.known
     said = model.outputs(prepared.frame.take(rows))
     num_folds = int(folds.max()) + 1
     for fold in range(num_folds):

@@ -149,7 +149,7 @@ def prepare(
     settings = msgspec.structs.replace(
         settings, encode=msgspec.structs.replace(settings.encode, scaling=scaling), read=frame.settings
     )
-    known = np.sort(np.concatenate([split.train, split.validation]))
+    known = split.known
     num_folds, folds = settings.pack.folds or 1, None
     if num_folds > 1:
         seed = derive_seed(settings.run.seed, "folds")

@@ -70,12 +70,13 @@ def train(source: object, *, target: str, watch: Watch | None = None, **options:
     watch = watch or ignore
     asked = settings_for(source, target, options)
     prepared = prepare(source, asked, watch)
-    plan = plan_for(prepared)
+    data = data_for(prepared)
+    plan = plan_for(prepared, data)
     simple = _simple(prepared)
     with claim_folder(options.get("out"), prepared) as folder:
         watch(Stage(stage="train", detail=str(folder.path)))
         trained = _drain(
-            fit(plan, data_for(prepared), _deadline(prepared, begin, simple.judging)),
+            fit(plan, data, _deadline(prepared, begin, simple.judging)),
             lambda event: folder.tell(event, watch),
         )
         settings = plan.settings

@@ -56,21 +56,19 @@ def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch:
     loss, optimiser, schedule, pace, clip_norm, written = policies
     pack.train()
     for batch in batches:
+        factor = schedule.factor(pace.progress, epoch - 1)
         if written is not None:
-            losses = written.step(batch, schedule.factor(pace.progress, epoch - 1))
-            pace.advance()
-            yield Step(epoch, pace.step, pace.total, losses)
-            if pace.over:
-                return
-            continue
-        optimiser.zero_gradients()  # 1. zero the gradients
-        outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
-        losses = loss(outputs, batch)  # 3. loss: (members,)
-        losses.sum().backward()  # 4. backward pass; a sum keeps members apart
-        if clip_norm is not None:
-            optimiser.clip(clip_norm)
-        optimiser.step(schedule.factor(pace.progress, epoch - 1))  # 5. update
+            losses = written.step(batch, factor)
+        else:
+            optimiser.zero_gradients()  # 1. zero the gradients
+            outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
+            losses = loss(outputs, batch)  # 3. loss: (members,)
+            losses.sum().backward()  # 4. backward pass; a sum keeps members apart
+            if clip_norm is not None:
+                optimiser.clip(clip_norm)
+            optimiser.step(factor)  # 5. update
+            losses = losses.detach()
         pace.advance()
-        yield Step(epoch, pace.step, pace.total, losses.detach())
+        yield Step(epoch, pace.step, pace.total, losses)
         if pace.over:
             return

@@ -50,7 +50,6 @@ class PackOptimiser:
         self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]  # of gradients, or the momentum
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]  # means of squared gradients
-        self.last_factor = 0.0
 
     def zero_gradients(self) -> None:
         """Forgets the gradients of the step before."""
