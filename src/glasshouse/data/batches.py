@@ -25,6 +25,16 @@ class Rows(NamedTuple):
         """How many."""
         return self.prepared.shape[0]
 
+    def at(self, places: Tensor) -> Batch:
+        """The rows at (members, batch) places."""
+        flat, shape = places.flatten(), places.shape
+        return Batch(
+            self.prepared.index_select(0, flat).view(*shape, -1),
+            self.categories.index_select(0, flat).view(*shape, -1) if self.categories is not None else None,
+            self.targets.index_select(0, flat).view(shape),
+            self.weights.index_select(0, flat).view(shape) if self.weights is not None else None,
+        )
+
 
 class Batch(NamedTuple):
     """What one step learns from: other rows for every member."""
@@ -59,20 +69,9 @@ def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.G
     order = torch.stack(orders).to(rows.prepared.device)  # (members, rows)
     if order.numel() * rows.prepared.shape[1] <= AT_ONCE:
         # Little enough to be put in order once, and cut: a small network's step costs hardly more than a lookup.
-        whole = _chosen(rows, order)
+        whole = rows.at(order)
         parts = ([] if part is None else part.split(batch_size, dim=1) for part in whole)
         yield from (Batch(*batch) for batch in zip_longest(*parts))
         return
     for places in order.split(batch_size, dim=1):
-        yield _chosen(rows, places)
-
-
-def _chosen(rows: Rows, places: Tensor) -> Batch:
-    """The rows at (members, batch) places."""
-    flat, shape = places.flatten(), places.shape
-    return Batch(
-        rows.prepared.index_select(0, flat).view(*shape, -1),
-        rows.categories.index_select(0, flat).view(*shape, -1) if rows.categories is not None else None,
-        rows.targets.index_select(0, flat).view(shape),
-        rows.weights.index_select(0, flat).view(shape) if rows.weights is not None else None,
-    )
+        yield rows.at(places)

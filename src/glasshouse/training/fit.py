@@ -24,18 +24,18 @@ from glasshouse.data.encode import Features
 from glasshouse.network.layers import PackDropout
 from glasshouse.network.pack import Pack, build, initialise, stack
 from glasshouse.network.spec import PackSpec
+from glasshouse.training.judging import Judge
 from glasshouse.training.loop import Policies, Step, train_epoch
-from glasshouse.training.losses import class_weights, member_losses, row_loss
+from glasshouse.training.losses import class_weights, row_loss
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
 from glasshouse.training.plan import HALVED_AT, Plan, device_of
 from glasshouse.training.schedules import make_schedule
-from glasshouse.training.selection import Score, Selector, Snapshot
+from glasshouse.training.selection import Selector, Snapshot
 from glasshouse.training.statistics import layer_statistics
 from glasshouse.training.written import WrittenStep, can_be_written
 
 PROBE_ROWS = 256
-ROWS_AT_ONCE = 2048  # of an evaluation; all members see them together
 
 
 class TrainingData(NamedTuple):
@@ -81,9 +81,10 @@ class _State:
 
     pack: Pack
     policies: Policies
+    judge: Judge
     selector: Selector
     members: tuple[int, ...]  # still training, in the pack's order
-    fold: Tensor | None  # (rows,)
+    own: tuple[Tensor, ...]  # the places of the rows that each of a member's networks learns from
     epoch: int = 0
     judged_step: int = 0  # the last one after which the members were judged
     bad_epochs: dict[int, int] = field(default_factory=dict)
@@ -116,10 +117,12 @@ def fit(
         pack = _new_pack(plan, data.train.numbers).to(device)
         train = _rows(plan, pack, data.train, data.train_target, data.train_weight)
         validation = _rows(plan, pack, data.validation, data.validation_target, data.validation_weight)
-        fold = torch.from_numpy(data.fold).to(device) if data.fold is not None else None
+        fold = torch.from_numpy(data.fold) if data.fold is not None else None
+        loss = settings.training.loss or ""
+        judge = Judge(plan.task, loss, validation, None if fold is None else fold.to(device))
         if deadline is not None and not settings.run.pace:
-            deadline -= _judging_seconds(plan, pack, validation)
-        state = _begin(plan, pack, validation, fold, deadline, weighted=train.weights is not None)
+            deadline -= _judging_seconds(judge, pack)
+        state = _begin(plan, pack, judge, _own_rows(plan, train, fold), deadline, weighted=train.weights is not None)
         started = Started(
             members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
             batch_size=settings.training.batch_size or 0, device=str(device), precision=settings.run.precision,
@@ -129,7 +132,7 @@ def fit(
         reason = "schedule"
         begin = state.policies.pace.clock()
         try:
-            yield from _epochs(plan, state, train, validation, begin, watched)
+            yield from _epochs(plan, state, train, begin, watched)
             if not state.members:
                 reason = "patience"
             elif settings.run.seconds is not None and not settings.run.pace:
@@ -195,7 +198,7 @@ def _each(values: list[float], plan: Plan) -> Tensor:
 
 
 def _begin(
-    plan: Plan, pack: Pack, validation: Rows, fold: Tensor | None, deadline: float | None, *, weighted: bool
+    plan: Plan, pack: Pack, judge: Judge, own: tuple[Tensor, ...], deadline: float | None, *, weighted: bool
 ) -> _State:
     settings, device = plan.settings, pack.head.weight.device
     rates = _each([member.learning_rate for member in plan.members], plan).to(device)
@@ -218,11 +221,11 @@ def _begin(
         clip_norm=settings.training.clip_norm,
         written=WrittenStep(pack, optimiser, settings.training.loss or "") if written else None,
     )
-    selector = Selector(_quality_loss(plan, validation), settings.pack.ensemble, settings.pack.selection)
-    return _State(pack, policies, selector, tuple(member.member for member in plan.members), fold)
+    selector = Selector(judge.losses, settings.pack.ensemble, settings.pack.selection)
+    return _State(pack, policies, judge, selector, tuple(member.member for member in plan.members), own)
 
 
-def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: float, watched: bool) -> Iterator[Event]:
+def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool) -> Iterator[Event]:
     settings, pace = plan.settings, state.policies.pace
     order = torch.Generator().manual_seed(derive_seed(settings.run.seed, "batches"))
     probe = torch.randperm(
@@ -232,14 +235,14 @@ def _epochs(plan: Plan, state: _State, train: Rows, validation: Rows, begin: flo
     while state.members and not pace.over:
         state.epoch += 1
         step_losses = []
-        batches = epoch(train, _own_rows(plan, state, train.num_rows), settings.training.batch_size or 1, order)
+        batches = epoch(train, state.own * len(state.members), settings.training.batch_size or 1, order)
         for step in train_epoch(state.pack, batches, state.policies, state.epoch):
             step_losses.append(step.losses)
             if watched:
                 yield step
         state.pack.eval()
-        quality = _unseen(plan, state, _quality(plan, state.pack, validation))
-        losses = state.selector.score(quality)
+        quality = state.judge.quality(state.pack)
+        losses = state.judge.losses(quality)
         latest = _snapshots(plan, state, quality, losses)
         improved = state.selector.update(latest) if latest else []
         state.judged_step = pace.step
@@ -273,20 +276,11 @@ def _statistics(plan: Plan, state: _State, train: Rows, probe: Tensor) -> tuple[
     )
 
 
-def _own_rows(plan: Plan, state: _State, num_rows: int) -> list[Tensor]:
-    """The places of every network's rows: all, or those of the other folds."""
-    if state.fold is None:
-        return [torch.arange(num_rows)] * len(state.members)
-    fold = state.fold.cpu()
-    return [torch.nonzero(fold != left_out)[:, 0] for left_out in range(plan.folds)] * len(state.members)
-
-
-def _unseen(plan: Plan, state: _State, quality: Tensor) -> Tensor:
-    """(networks, rows) to (members, rows): of each row what the network of its fold says, which has not seen it."""
-    if state.fold is None:
-        return quality
-    by_fold = quality.view(-1, plan.folds, quality.shape[1])
-    return by_fold.gather(1, state.fold.view(1, 1, -1).expand(by_fold.shape[0], 1, -1))[:, 0]
+def _own_rows(plan: Plan, train: Rows, fold: Tensor | None) -> tuple[Tensor, ...]:
+    """The places of the rows that each network of a member learns from: all, or those of the other folds."""
+    if fold is None:
+        return (torch.arange(train.num_rows),)
+    return tuple(torch.nonzero(fold != left_out)[:, 0] for left_out in range(plan.folds))
 
 
 def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[bool]) -> Iterator[MemberStopped]:
@@ -347,40 +341,11 @@ def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> li
     return found
 
 
-@torch.no_grad()
-def _quality(plan: Plan, pack: Pack, rows: Rows) -> Tensor:
-    """(members, rows): the predicted value, or the probability that is given to the true class."""
-    parts = []
-    for first in range(0, rows.num_rows, ROWS_AT_ONCE):
-        last = first + ROWS_AT_ONCE
-        categories = rows.categories[first:last] if rows.categories is not None else None
-        outputs, targets = pack(rows.prepared[first:last], categories), rows.targets[first:last]
-        if plan.task == "regression":
-            parts.append(outputs[..., 0])
-        elif plan.task == "binary":
-            parts.append(torch.sigmoid(outputs[..., 0] * (2 * targets - 1)))
-        else:
-            chosen = targets.view(1, -1, 1).expand(outputs.shape[0], -1, 1)
-            parts.append(torch.softmax(outputs, -1).gather(-1, chosen)[..., 0])
-    return torch.cat(parts, 1)
-
-
-def _judging_seconds(plan: Plan, pack: Pack, rows: Rows) -> float:
+def _judging_seconds(judge: Judge, pack: Pack) -> float:
     """How long it takes to judge all members once: after the last step it has to be done once more."""
     begin = time.perf_counter()
-    _quality(plan, pack.eval(), rows)
+    judge.quality(pack.eval())
     return time.perf_counter() - begin
-
-
-def _quality_loss(plan: Plan, validation: Rows) -> Score:
-    """Qualities (entries, rows) to losses (entries,): log-loss, or the training loss of a regression."""
-    weights = validation.weights
-    if plan.task == "regression":
-        by_row = row_loss(plan.settings.training.loss or "mse")
-        return lambda quality: member_losses(
-            by_row(quality.unsqueeze(-1), validation.targets.expand_as(quality)), weights
-        )
-    return lambda quality: member_losses(-quality.clamp_min(1e-12).log(), weights)
 
 
 def _finished(state: _State, reason: str, seconds: float) -> Finished:

@@ -1,0 +1,84 @@
+"""What the members say of rows that they have not learnt from, and how good that is.
+
+Without folds these are the validation rows, the same for all. With folds every row is judged by the network that was
+trained without it and by no other, so that judging a member on all rows costs one network's pass over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from glasshouse.core.records import Task
+from glasshouse.data.batches import Batch, Rows
+from glasshouse.network.pack import Pack
+from glasshouse.training.losses import member_losses, row_loss
+
+ROWS_AT_ONCE = 2048  # that all networks see together
+NUMBERS_AT_ONCE = 4_000_000  # gathered where every network sees rows of its own
+
+
+class Judge:
+    """Judges the members of a pack.
+
+    Args:
+        task: of the target.
+        loss: what a regression is trained by; classes are judged by their log-loss.
+        rows: to judge on.
+        fold: (rows,) the fold that each is left out of; None where no member learns from any of them.
+    """
+
+    def __init__(self, task: Task, loss: str, rows: Rows, fold: Tensor | None) -> None:
+        self.task, self.rows = task, rows
+        self.by_row = row_loss(loss) if task == "regression" else None
+        self.own: Tensor | None = None  # (folds, rows) the places of each fold's rows; a shorter one ends in repeats
+        self.of_row: Tensor | None = None  # (rows,) where a row is found in (folds, rows), laid out flat
+        if fold is not None:
+            parts = [torch.nonzero(fold == left_out)[:, 0] for left_out in range(int(fold.max()) + 1)]
+            self.own = pad_sequence(parts, batch_first=True, padding_value=0.0)
+            self.of_row = torch.empty_like(fold)
+            for left_out, places in enumerate(parts):
+                self.of_row[places] = left_out * self.own.shape[1] + torch.arange(len(places), device=fold.device)
+
+    @torch.no_grad()
+    def quality(self, pack: Pack) -> Tensor:
+        """(members, rows): the predicted value, or the probability that is given to the true class."""
+        parts = [self._of(pack(batch.prepared, batch.categories), batch.targets) for batch in self._batches(pack)]
+        quality = torch.cat(parts, 1)
+        if self.own is None or self.of_row is None:
+            return quality
+        return quality.view(-1, self.own.numel())[:, self.of_row]
+
+    def losses(self, quality: Tensor) -> Tensor:
+        """Qualities (entries, rows) to losses (entries,): log-loss, or the training loss of a regression."""
+        if self.by_row is None:
+            return member_losses(-quality.clamp_min(1e-12).log(), self.rows.weights)
+        return member_losses(
+            self.by_row(quality.unsqueeze(-1), self.rows.targets.expand_as(quality)), self.rows.weights
+        )
+
+    def _batches(self, pack: Pack) -> Iterator[Batch]:
+        """The rows piece by piece: shared by all networks, or for every network those of its fold."""
+        networks = pack.spec.num_members
+        if self.own is None:
+            rows = self.rows
+            for first in range(0, rows.num_rows, ROWS_AT_ONCE):
+                here = slice(first, first + ROWS_AT_ONCE)
+                categories = rows.categories[here] if rows.categories is not None else None
+                yield Batch(rows.prepared[here], categories, rows.targets[here], None)
+            return
+        at_once = max(1, NUMBERS_AT_ONCE // (networks * self.rows.prepared.shape[1]))
+        for places in self.own.repeat(networks // len(self.own), 1).split(at_once, 1):
+            yield self.rows.at(places)
+
+    def _of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Outputs (networks, rows, outputs) and targets (rows,) or (networks, rows) to qualities (networks, rows)."""
+        if self.task == "regression":
+            return outputs[..., 0]
+        if self.task == "binary":
+            return torch.sigmoid(outputs[..., 0] * (2 * targets - 1))
+        chosen = targets.expand(outputs.shape[:-1]).unsqueeze(-1)
+        return torch.softmax(outputs, -1).gather(-1, chosen)[..., 0]
