@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 import numpy as np
 import polars as pl
@@ -12,7 +14,7 @@ from tests.data.tables import as_text, houses, known
 
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.settings import EncodeSettings
-from glasshouse.data.encode import Encoder, Features, encode, encode_target, fit_encoder
+from glasshouse.data.encode import Encoder, Features, _parts, encode, encode_target, fit_encoder
 from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
 from glasshouse.data.schema import Schema
@@ -208,6 +210,22 @@ def test_dates_become_the_parts_that_vary() -> None:
     assert [code.part for code in encoder.numbers] == ["month", "day", "weekday", "hour", "days"]
     assert [flag.what for flag in encoder.flags] == ["missing"]
     assert features.numbers[3].tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=7), timedelta(days=40, minutes=5)])
+def test_the_parts_of_a_date_are_those_of_the_calendar(step: timedelta) -> None:
+    start = datetime(1969, 12, 28, 13, 45)  # before and after 1970; many moments a day, or few in a long time
+    times = [None, *(start + place * step for place in range(200))]
+    column = infer_schema(read({"c": times, "y": [0.5] * 100 + [1.5] * 101}), "y").column("c")
+    found = dict(_parts(pl.Series("c", times), column))
+    for part, expected in {
+        "year": [time.year for time in times[1:]], "month": [time.month for time in times[1:]],
+        "day": [time.day for time in times[1:]], "weekday": [time.isoweekday() for time in times[1:]],
+        "hour": [time.hour for time in times[1:]], "minute": [time.minute for time in times[1:]],
+        "days": [(time - datetime(1970, 1, 1)) / timedelta(days=1) for time in times[1:]],
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(found[part][1:], expected, rtol=1e-12, err_msg=part)
+        assert np.isnan(found[part][0])
 
 
 def test_padded_codes_and_numbers_meet() -> None:

@@ -7,7 +7,7 @@ rows alone, and is stored with the model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Record
 from glasshouse.core.settings import EncodeSettings
 from glasshouse.data.coded import Coded, coded
-from glasshouse.data.frame import Frame, side_by_side
+from glasshouse.data.frame import Frame, cost_of, side_by_side
 from glasshouse.data.labels import Labels, labels_of
 from glasshouse.data.schema import Column, Schema
 from glasshouse.data.targets import read_target
@@ -28,6 +28,7 @@ from glasshouse.data.values import Floats, parse_labels, parse_numbers, parse_ti
 _Codes = tuple[tuple["NumberCode", ...], tuple["FlagCode", ...], tuple["CategoryCode", ...]]
 Part = Literal["value", "year", "month", "day", "weekday", "hour", "minute", "days"]
 Scaling = Literal["robust", "standard", "quantile"]
+_PARTS_OF_A_DAY = ("year", "month", "day", "weekday")
 DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "minute", "days")
 MOST_LABELS = 10_000  # of one embedded category; rarer ones share the place of the unseen
 MOST_QUANTILES = 1000
@@ -146,7 +147,11 @@ def fit_encoder(frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], setti
         series = frame.table[column.name]
         return _fit_column(series if every else series[rows], column, settings, scaling)
 
-    found = side_by_side(fit, schema.used, frame.num_rows)
+    def cost(column: Column) -> int:
+        parts = len(DATE_PARTS) if column.kind == "datetime" else 1
+        return parts * cost_of(frame.table[column.name])
+
+    found = side_by_side(fit, schema.used, frame.num_rows, cost)
     numbers = tuple(code for codes, _, _ in found for code in codes)
     flags = tuple(code for _, codes, _ in found for code in codes)
     categories = tuple(code for _, _, codes in found for code in codes)
@@ -284,7 +289,7 @@ def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
     codes = [encoder.flags[place] for place in share.flags]
     if share.numbers or any(code.what == "missing" for code in codes):
         wanted = [encoder.numbers[place] for place in share.numbers]
-        parts = _parts(series, share.column, tuple(code.part for code in wanted))
+        parts = dict(_parts(series, share.column, tuple(code.part for code in wanted)))
         for place, number in enumerate(wanted):
             numbers[:, place] = _scaled(parts[number.part], number, encoder.scaling)
     labels = parse_labels(series, reading) if share.categories or any(code.what == "is" for code in codes) else None
@@ -301,20 +306,32 @@ def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
     return Features(numbers=numbers, flags=flags, categories=categories)
 
 
-def _parts(series: pl.Series, column: Column, wanted: tuple[Part, ...] = ()) -> dict[Part, Floats]:
-    """The numbers in one column, NaN where missing: its value, or the calendar parts of its times."""
+def _parts(series: pl.Series, column: Column, wanted: tuple[Part, ...] = ()) -> Iterator[tuple[Part, Floats]]:
+    """The numbers in one column, NaN where missing: its value, or the calendar parts of its times, one at a time."""
     if column.kind != "datetime":
-        return {"value": parse_numbers(series, column.reading)}
+        yield "value", parse_numbers(series, column.reading)
+        return
     codes = coded(series)
-    if codes is not None:
-        return {part: values[codes.codes] for part, values in _parts(codes.values, column, wanted).items()}
-    times = parse_times(series, column.reading)
-    return {part: _part(times, part) for part in wanted or DATE_PARTS}
+    times = parse_times(series if codes is None else codes.values, column.reading)
+    for part in wanted or DATE_PARTS:
+        yield part, _part(times, part) if codes is None else _part(times, part)[codes.codes]
 
 
 def _part(times: pl.Series, part: Part) -> Floats:
     if part == "days":
         return (times.cast(pl.Int64) / 86_400_000_000).cast(pl.Float64).to_numpy()
+    if part not in _PARTS_OF_A_DAY:
+        return _calendar(times, part)
+    # Many moments lie on few days: a day's parts are looked up in the calendar once.
+    days = times.dt.date().cast(pl.Int32)
+    first, last = days.min(), days.max()
+    if not isinstance(first, int) or not isinstance(last, int) or last - first >= len(days):
+        return _calendar(times, part)
+    calendar = pl.Series(np.arange(first, last + 1, dtype=np.int32)).cast(pl.Date)
+    return pl.Series(_calendar(calendar, part))[days - first].to_numpy()
+
+
+def _calendar(times: pl.Series, part: Part) -> Floats:
     found: pl.Series = getattr(times.dt, part)()
     return found.cast(pl.Float64).to_numpy()
 
@@ -325,11 +342,13 @@ def _fit_column(series: pl.Series, column: Column, settings: EncodeSettings, sca
     if column.kind == "yesno":
         return (), (FlagCode(column=name, what="yes"),), ()
     if column.kind in ("number", "datetime"):
-        parts = _parts(series, column)
-        fitted = (_fit_number(name, part, values, scaling) for part, values in parts.items())
-        gaps = 0 < np.isnan(next(iter(parts.values()))).sum() < len(series)
-        numbers = tuple(code for code in fitted if code is not None)
-        return numbers, (FlagCode(column=name, what="missing"),) if gaps else (), ()
+        numbers, missing = [], 0
+        for part, values in _parts(series, column):
+            missing = int(np.isnan(values).sum())  # the same in every part
+            number = _fit_number(name, part, values, scaling)
+            numbers += [number] if number is not None else []
+        gaps = 0 < missing < len(series)
+        return tuple(numbers), (FlagCode(column=name, what="missing"),) if gaps else (), ()
     labels = _common_labels(labels_of(series, column.reading), settings.rare)
     if len(labels) <= settings.one_hot:
         return (), tuple(FlagCode(column=name, what="is", label=label) for label in sorted(labels)), ()

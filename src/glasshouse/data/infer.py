@@ -10,7 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.settings import Kind
 from glasshouse.data.coded import as_written
-from glasshouse.data.frame import Frame, side_by_side
+from glasshouse.data.frame import Frame, cost_of, side_by_side
 from glasshouse.data.kinds import infer_column
 from glasshouse.data.schema import KINDS, Column, Schema, quoted
 from glasshouse.data.targets import infer_target
@@ -49,7 +49,12 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
     for name, kind in asked.items():
         _check_override(name, kind, names, frame.source.name)
     features = [name for name in names if name != target]
-    columns = side_by_side(lambda name: _column(frame, name, asked.get(name)), features, frame.num_rows)
+    columns = side_by_side(
+        lambda name: _column(frame, name, asked.get(name)),
+        features,
+        frame.num_rows,
+        cost=lambda name: cost_of(frame.table[name]),
+    )
     found = infer_target(frame, target, asked.get(target)) if target is not None else None
     if not any(column.used for column in columns):
         raise DataError(

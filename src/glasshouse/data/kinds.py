@@ -83,15 +83,21 @@ def number_reading(series: pl.Series, settings: ReadSettings, labels: Labels | N
     cells = labels.cells
     if not len(cells) or cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any():
         return None
-    if settings.decimal != "," and np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all():
+    # The first labels say no for nearly every column that is none.
+    if settings.decimal != "," and all(_finite(some) for some in (labels.begin, cells)):
         return plain
-    if labels.share(cells.str.contains(r"\d")) < MOST or labels.share(~cells.str.contains(_NO_NUMBER)) < MOST:
+    if labels.share(~cells.str.contains(_NO_NUMBER)) < MOST or labels.share(cells.str.contains(r"\d")) < MOST:
         return None
     shares = [
         (labels.share(np.isfinite(parse_numbers(cells, reading))), reading) for reading in _candidates(cells, settings)
     ]
     share, best = max(shares, key=lambda pair: pair[0])  # the first of equals: the plainest
     return best if share >= ENOUGH or (share >= MOST and _only_a_word_or_two(cells, best)) else None
+
+
+def _finite(cells: pl.Series) -> bool:
+    """Whether all cells are finite numbers, plainly written."""
+    return bool(np.isfinite(cells.cast(pl.Float64, strict=False).to_numpy()).all())
 
 
 def _only_a_word_or_two(cells: pl.Series, reading: Reading) -> bool:

@@ -22,6 +22,7 @@ from glasshouse.core.errors import GlasshouseError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.settings import ReadSettings
 from glasshouse.data.coded import Gathering
+from glasshouse.data.frame import side_by_side
 from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
 from glasshouse.data.text import (
     SAMPLE_BYTES,
@@ -111,17 +112,22 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
             if first:
                 names = [cell.strip() for cell in table.row(0)]
                 table, first = table.slice(1), False
-            for column, cells in zip(columns, table.iter_columns(), strict=True):
-                column.add(cells)
+            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), LARGE)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
     if len(set(names)) < len(names):
         raise _Unusual
-    table = pl.DataFrame([column.column(name) for column, name in zip(columns, names, strict=True)])
+    whole = side_by_side(lambda pair: pair[0].column(pair[1]), zip(columns, names, strict=True), LARGE)
+    table = pl.DataFrame(whole)
     table = without_single_quotes(table, notes)
     if not header:
         notes.append(f"no header: the columns are called column_1 ... column_{table.width}")
     decided = msgspec.structs.replace(settings, header="yes" if header else "no", separator=separator, encoding="utf-8")
     return Text(table, tuple(notes), decided, path.stat().st_size, digest.result())
+
+
+def _add(pair: tuple[Gathering, pl.Series]) -> None:
+    gathering, cells = pair
+    gathering.add(cells)
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
