@@ -17,7 +17,7 @@ import torch
 import glasshouse.model
 from glasshouse.core.errors import DataError, ModelFileError, SettingsError
 from glasshouse.data import align, encode, read
-from glasshouse.model import Model, Prediction, Uncertainty, load
+from glasshouse.model import Model, Origin, Prediction, Uncertainty, load
 from glasshouse.model import model as model_module
 from glasshouse.network.pack import build
 
@@ -53,6 +53,19 @@ def by_hand(model: Model, table: pl.DataFrame) -> Prediction:
     likely = np.exp(raw) / np.exp(raw).sum(axis=-1, keepdims=True)
     powers = np.average(likely, axis=0, weights=weights) ** (1 / parts.uncertainty.temperature)
     return Prediction(outputs=powers / powers.sum(axis=1, keepdims=True), spread=np.zeros(len(powers)))
+
+
+def test_the_spread_of_folds_is_that_within_each(parts_of, houses: pl.DataFrame) -> None:
+    parts = replace(parts_of("regression"), weights=(0.25, 0.25, 0.5))
+    apart = replace(parts, origins=tuple(Origin(member=n, epoch=5) for n in range(3)))
+    # The first two are one member's networks of two folds; the third is another's of the first fold.
+    folds = replace(parts, origins=(Origin(member=0, epoch=5),) * 2 + (Origin(member=1, epoch=5),))
+    by_fold = [replace(parts, weights=weights) for weights in ((1 / 3, 0.0, 2 / 3), (0.0, 1.0, 0.0))]
+    first, second = (Model(replace(one, origins=apart.origins)).outputs(houses).spread for one in by_fold)
+    found = Model(folds).outputs(houses)
+    np.testing.assert_allclose(found.spread, np.sqrt(0.75 * first**2 + 0.25 * second**2), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.outputs, Model(apart).outputs(houses).outputs, rtol=1e-12)
+    assert (found.spread < Model(apart).outputs(houses).spread).mean() > 0.9
 
 
 def test_predictions_are_those_computed_by_hand(model: Model, houses: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ import torch
 from glasshouse.core.options import build_settings
 from glasshouse.data import read
 from glasshouse.model import Model
+from glasshouse.runs import learn as learn_room
 from glasshouse.runs.learn import _unseen, calibrated, data_for, learn, parts_of, plan_for
 from glasshouse.runs.prepare import Prepared, ignore, prepare
 from glasshouse.training.fit import Trained, fit
@@ -39,9 +40,10 @@ def trained_on(table: Prepared) -> Trained:
 def test_with_folds_every_row_is_judged_by_the_networks_that_have_not_seen_it() -> None:
     table = prepared(300)
     assert table.folds is not None and len(table.split.calibration) == 0
-    parts = parts_of(table, trained_on(table).ensemble)
+    ensemble = trained_on(table).ensemble
+    parts = parts_of(table, ensemble)
     model = Model(parts)
-    rows, said = _unseen(table, parts, model)
+    rows, said = _unseen(table, ensemble)
     assert sorted([*rows, *table.split.test]) == list(range(300))
     features = table.features.take(rows)
     x = torch.from_numpy(np.hstack([features.numbers, features.flags]))
@@ -49,9 +51,20 @@ def test_with_folds_every_row_is_judged_by_the_networks_that_have_not_seen_it() 
         each = np.stack([model.member(place)(x)[:, 0].numpy() for place in range(len(parts.weights))])
     values = each * parts.encoder.target_scale + parts.encoder.target_center
     weights = np.array(parts.weights)
-    for row, fold in enumerate(table.folds):
-        own = np.arange(len(weights)) % 4 == fold
-        assert said.outputs[row] == pytest.approx(np.average(values[own, row], weights=weights[own]), abs=1e-4)
+    fold_of = dict(zip(table.split.known, table.folds, strict=True))
+    for place, row in enumerate(rows):
+        own = np.arange(len(weights)) % 4 == fold_of[row]
+        mean = np.average(values[own, place], weights=weights[own])
+        assert said.outputs[place] == pytest.approx(mean, abs=1e-4)
+        apart = np.sqrt(np.average((values[own, place] - mean) ** 2, weights=weights[own]))
+        assert said.spread[place] == pytest.approx(apart, abs=1e-4)
+
+
+def test_a_large_table_calibrates_on_some_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learn_room, "MOST_TO_CALIBRATE", 50)
+    table = prepared(300)
+    rows, said = _unseen(table, trained_on(table).ensemble)
+    assert len(set(rows)) == len(rows) == len(said.outputs) == 50 and not set(rows) & set(table.split.test)
 
 
 def test_an_asked_for_calibration_part_is_kept_and_used() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ class Prediction:
 
     Args:
         outputs: regression (rows,) in the target's unit; classification (rows, classes) calibrated probabilities.
-        spread: (rows,) standard deviation between the ensemble's entries in the target's unit; 0 for classes.
+        spread: (rows,) standard deviation between the ensemble's entries in the target's unit; 0 for classes. Where
+            members are folds it is that between the entries of the same fold, because it is this that was seen on
+            rows that none of them had learnt from.
     """
 
     outputs: NDArray[np.float64]
@@ -72,6 +75,7 @@ class Model:
         self.num_members = len(parts.weights)
         self.sections = dict(parts.sections)
         self._pack = _build(parts)
+        self._folds = _folds(parts)  # (folds, members) each entry's share of its fold
 
     def predict(self, data: object) -> NDArray[Any]:
         """Predicts the target of each row.
@@ -222,7 +226,8 @@ class Model:
             if self.task == "regression":
                 values = raw[..., 0]  # (members, rows), in deviations of the target
                 mean = weights @ values
-                variance = weights @ (values - mean).square()
+                centers = self._folds @ values  # (folds, rows)
+                variance = weights @ (values - centers[self._folds.argmax(0)]).square()
                 encoder = self.parts.encoder
                 outputs = mean * encoder.target_scale + encoder.target_center
                 return Prediction(outputs=outputs.numpy(), spread=(variance.sqrt() * encoder.target_scale).numpy())
@@ -254,6 +259,16 @@ def _build(parts: ModelParts, dtype: torch.dtype = torch.float64) -> Pack:
         pack.load_tensors({name: torch.tensor(array) for name, array in parts.tensors.items()})
     pack.requires_grad_(False)
     return pack.to(dtype).eval()
+
+
+def _folds(parts: ModelParts) -> torch.Tensor:
+    """(folds, members) each entry's share of its fold: a member's networks of one epoch stand there once a fold."""
+    seen: Counter[object] = Counter()
+    shares = torch.zeros(max(Counter(parts.origins).values()), len(parts.weights), dtype=torch.float64)
+    for place, (origin, weight) in enumerate(zip(parts.origins, parts.weights, strict=True)):
+        shares[seen[origin], place] = weight
+        seen[origin] += 1
+    return shares / shares.sum(1, keepdim=True).clamp_min(1e-300)  # a fold that weighs nothing says nothing
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from glasshouse.core.seeds import derive_seed
@@ -18,6 +20,8 @@ from glasshouse.network.spec import FeatureSpec
 from glasshouse.runs.prepare import Prepared, ignore, prepare
 from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
 from glasshouse.training.plan import Plan, make_plan
+
+MOST_TO_CALIBRATE = 5_000  # rows; more make no interval better that can be seen
 
 
 def learn(frame: Frame, settings: Settings, weights: NDArray[np.float64] | None = None) -> Model:
@@ -88,7 +92,7 @@ def calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]
     if len(rows):
         said = model.outputs(prepared.frame.take(rows))
     elif prepared.folds is not None:
-        rows, said = _unseen(prepared, parts, model)
+        rows, said = _unseen(prepared, trained.ensemble)
     else:
         return parts, model
     seed = derive_seed(prepared.settings.run.seed, "bootstrap")
@@ -96,23 +100,32 @@ def calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]
     return dataclasses.replace(parts, uncertainty=uncertainty), model
 
 
-def _unseen(prepared: Prepared, parts: ModelParts, model: Model) -> tuple[NDArray[np.int64], Prediction]:
-    """All rows that are not for the test, and of each what the networks say that were trained without it.
+def _unseen(prepared: Prepared, ensemble: Ensemble) -> tuple[NDArray[np.int64], Prediction]:
+    """Rows that are not for the test, and of each what the networks say that were trained without it.
 
-    How far the networks are apart is that of the whole ensemble, as it will be for new rows.
+    How far they are apart is theirs too: networks that have seen a row lie near its truth, so that the distance to
+    those that have not would tell the error that it is to be compared with.
 
     Source:
         Vovk 2015, "Cross-conformal predictors"; Barber et al. 2021, "Predictive inference with the jackknife+" (CV+).
     """
-    folds, split = prepared.folds, prepared.split
+    folds, known = prepared.folds, prepared.split.known
     assert folds is not None, "the caller has looked"
-    rows = split.known
-    said = model.outputs(prepared.frame.take(rows))
+    chosen = np.arange(len(known))
+    if len(chosen) > MOST_TO_CALIBRATE:
+        random = np.random.default_rng(derive_seed(prepared.settings.run.seed, "calibrate"))
+        chosen = np.sort(random.choice(chosen, MOST_TO_CALIBRATE, replace=False))
     num_folds = int(folds.max()) + 1
+    rows, outputs, spread = [], [], []
     for fold in range(num_folds):
         # The ensemble holds its snapshots one after the other, each with a network for every fold in their order.
-        weights = [weight if place % num_folds == fold else 0.0 for place, weight in enumerate(parts.weights)]
-        own = dataclasses.replace(parts, weights=tuple(weight / sum(weights) for weight in weights))
-        mine = folds == fold
-        said.outputs[mine] = Model(own).outputs(prepared.frame.take(rows[mine])).outputs
-    return rows, said
+        places = range(fold, len(ensemble.weights), num_folds)
+        pack = copy.deepcopy(ensemble.pack)
+        pack.keep(torch.tensor(places))
+        weights = tuple(num_folds * ensemble.weights[place] for place in places)
+        own = Ensemble(pack, weights, tuple(ensemble.origins[place] for place in places))
+        rows.append(known[chosen[folds[chosen] == fold]])
+        said = Model(parts_of(prepared, own)).outputs(prepared.frame.take(rows[-1]))
+        outputs.append(said.outputs)
+        spread.append(said.spread)
+    return np.concatenate(rows), Prediction(np.concatenate(outputs), np.concatenate(spread))
