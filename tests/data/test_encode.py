@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -215,17 +216,20 @@ def test_dates_become_the_parts_that_vary() -> None:
 @pytest.mark.parametrize("step", [timedelta(hours=7), timedelta(days=40, minutes=5)])
 def test_the_parts_of_a_date_are_those_of_the_calendar(step: timedelta) -> None:
     start = datetime(1969, 12, 28, 13, 45)  # before and after 1970; many moments a day, or few in a long time
-    times = [None, *(start + place * step for place in range(200))]
-    column = infer_schema(read({"c": times, "y": [0.5] * 100 + [1.5] * 101}), "y").column("c")
-    found = dict(_parts(pl.Series("c", times), column))
-    for part, expected in {
-        "year": [time.year for time in times[1:]], "month": [time.month for time in times[1:]],
-        "day": [time.day for time in times[1:]], "weekday": [time.isoweekday() for time in times[1:]],
-        "hour": [time.hour for time in times[1:]], "minute": [time.minute for time in times[1:]],
-        "days": [(time - datetime(1970, 1, 1)) / timedelta(days=1) for time in times[1:]],
-    }.items():  # fmt: skip
-        np.testing.assert_allclose(found[part][1:], expected, rtol=1e-12, err_msg=part)
-        assert np.isnan(found[part][0])
+    times = [start + place * step for place in range(200)]
+    cells = pl.Series("c", [None, *times])
+    column = infer_schema(read({"c": cells, "y": [0.5] * 100 + [1.5] * 101}), "y").column("c")
+    epoch = datetime(1970, 1, 1)
+    expected: dict[str, Any] = {
+        "year": [time.year for time in times], "month": [time.month for time in times],
+        "day": [time.day for time in times], "weekday": [time.isoweekday() for time in times],
+        "hour": [time.hour for time in times], "minute": [time.minute for time in times],
+        "days": [(time - epoch) / timedelta(days=1) for time in times],
+    }  # fmt: skip
+    for part, values in _parts(cells, column):
+        np.testing.assert_allclose(values[1:], expected.pop(part), rtol=1e-12, err_msg=part)
+        assert np.isnan(values[0])
+    assert not expected
 
 
 def test_padded_codes_and_numbers_meet() -> None:

@@ -34,7 +34,7 @@ def made(task: Any) -> tuple[Pack, Rows]:
 
 def said(task: Any, pack: Pack, rows: Rows) -> torch.Tensor:
     """(networks, rows) by torch's own words: the value, or what the loss takes for the true class's probability."""
-    outputs = pack(rows.prepared, rows.categories)
+    outputs: torch.Tensor = pack(rows.prepared, rows.categories)
     if task == "regression":
         return outputs[..., 0]
     if task == "binary":

@@ -122,6 +122,27 @@ def test_contradictions_are_told(task: Any, options: dict[str, Any], problem: st
     assert caught.value.where.startswith(("training", "network"))
 
 
+@pytest.mark.parametrize(
+    ("effort", "rows", "folds", "members", "width"),
+    [
+        ("quick", 1_900, 5, 16, 64),
+        ("quick", 3_000, 5, 8, 128),
+        ("quick", 5_001, 1, 16, 128),
+        ("standard", 3_000, 5, 8, 128),
+        ("standard", 6_000, 5, 8, 192),
+        ("standard", 50_001, 1, 32, 192),
+    ],
+)
+def test_the_size_of_a_table_decides_folds_members_and_width(
+    effort: Any, rows: int, folds: int, members: int, width: int
+) -> None:
+    settings = decide_folds(asked(run__effort=effort), rows)
+    numbers = np.zeros((rows, 2), dtype=np.float32)
+    plan = make_plan(settings, "regression", 0, FeatureSpec(num_numbers=2, num_flags=0), numbers)
+    assert (plan.folds, len(plan.members), plan.settings.network.width) == (folds, members, width)
+    assert plan.spec.num_members == folds * members
+
+
 def test_folds_and_time_do_not_go_together() -> None:
     with pytest.raises(SettingsError, match="folds would train on later rows and judge earlier ones") as caught:
         decide_folds(asked(split__time="when", pack__folds=3), 100)

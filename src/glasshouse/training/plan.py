@@ -30,6 +30,8 @@ class Dial:
     """What one word of effort stands for."""
 
     members: int
+    folded: int  # members of more than SMALL rows where each is several networks
+    most_folded: int  # rows up to which it is
     width: int
     pieces: int  # of all numbers together
     most_epochs: int
@@ -37,16 +39,17 @@ class Dial:
 
 
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, width=128, pieces=512, most_epochs=96, seconds=36),
-    "standard": Dial(members=32, width=192, pieces=1024, most_epochs=192, seconds=150),
-    "thorough": Dial(members=64, width=256, pieces=2048, most_epochs=320, seconds=1200),
+    "quick": Dial(members=16, folded=8, most_folded=5_000, width=128, pieces=512, most_epochs=96, seconds=36),
+    "standard": Dial(members=32, folded=8, most_folded=50_000, width=192, pieces=1024, most_epochs=192, seconds=150),
+    "thorough": Dial(members=64, folded=16, most_folded=50_000, width=256, pieces=2048, most_epochs=320, seconds=1200),
 }
 FEWEST_EPOCHS = 3
 BESIDES = 1.4  # what judging and keeping snapshots cost beside the steps; measured on six tables
 LEARNING_RATES = (1e-3, 7e-3)
 WEIGHT_DECAYS = (1e-3, 1.0)
 MOST_DROPOUT = 0.5
-SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small, and members are folds
+SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small
+FEW, FEW_WIDTH = 5_000, 128  # and those up to which a wider one brings nothing
 FOLDS = 5
 HALVED_AT = (0.2, 0.45)  # of the training, where the worse half of the members leaves
 FEWEST_HALVED = 8  # members of a pack that is halved
@@ -97,7 +100,7 @@ def decide_folds(settings: Settings, num_rows: int) -> Settings:
         )  # fmt: skip
     if folds is None:
         alone = settings.pack.members == 1 or settings.split.time is not None
-        folds = 1 if alone or num_rows > SMALL else FOLDS
+        folds = 1 if alone or num_rows > DIALS[settings.run.effort].most_folded else FOLDS
     return _replace(settings, "pack", folds=folds)
 
 
@@ -178,7 +181,8 @@ def device_of(settings: Settings) -> torch.device:
 def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -> Settings:
     dial, network = DIALS[settings.run.effort], settings.network
     fixed = network.hidden is not None
-    members = settings.pack.members or dial.members
+    folded = num_rows > SMALL and _known(settings.pack.folds) > 1
+    members = settings.pack.members or (dial.folded if folded else dial.members)
     halvings = 2 if members >= FEWEST_HALVED and not fixed else 0
     settings = _replace(settings, "pack", members=members, halvings=_first(settings.pack.halvings, halvings))
     embedding = network.embedding or ("none" if fixed else "mixed" if members > 1 else "piecewise")
@@ -193,7 +197,8 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
         raise SettingsError(
             "network.depth has no effect beside network.hidden", where="network.depth", fix="leave one of them out"
         )
-    width = network.width or (dial.width if num_rows > SMALL else min(dial.width, SMALL_WIDTH))
+    most = SMALL_WIDTH if num_rows <= SMALL else FEW_WIDTH if num_rows <= FEW else dial.width
+    width = network.width or min(dial.width, most)
     return _replace(
         settings, "network", width=width, embedding=embedding, embedding_size=size,
         dropout=_first(network.dropout, 0.0 if fixed or members == 1 else (0.0, MOST_DROPOUT)),
