@@ -42,12 +42,11 @@ def read_results(path: Path) -> list[Result]:
     return results
 
 
-def run_job(job: Job, arguments: argparse.Namespace) -> Result:
+def run_job(job: Job, arguments: argparse.Namespace, options: Iterable[str] = ()) -> Result:
     """Runs one contender on one split; a failure is a result too."""
     table, contender, seed = job
     python = arguments.our_python if contender.startswith("glasshouse") else arguments.peer_python
-    command = [python, "-m", "benchmarks.tables.job", table, contender, str(seed), str(arguments.data)]
-    command += [str(arguments.most_rows)] if arguments.most_rows else []
+    command = [python, "-m", "benchmarks.tables.job", table, contender, str(seed), str(arguments.data), *options]
     environment = {**os.environ, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE.parent / 'src'}"}
     try:
         finished = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, env=environment)
@@ -140,13 +139,18 @@ def page(results: list[Result]) -> str:
     return "\n".join([*lines, "", *(["Not finished:", "", *failed] if failed else [])]) + "\n"
 
 
+def add_pythons(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the data sets and the two environments are."""
+    data = HERE.parent.parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=data, help="the folder of data sets")
+    parser.add_argument("--our-python", default=str(HERE.parent / ".venv/bin/python"))
+    parser.add_argument("--peer-python", default=str(HERE / ".venv/bin/python"))
+
+
 def main() -> None:
     from benchmarks.tables.names import TABLE_NAMES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of data sets"
-    )
     parser.add_argument("--tables", default=",".join(TABLE_NAMES))
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--seeds", default="0,1,2")
@@ -154,8 +158,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "results" / "tables.jsonl")
     parser.add_argument("--page", type=Path, help="write the results page there")
     parser.add_argument("--json", action="store_true", help="print the means and ranks as one JSON object")
-    parser.add_argument("--our-python", default=str(HERE.parent / ".venv/bin/python"))
-    parser.add_argument("--peer-python", default=str(HERE / ".venv/bin/python"))
+    add_pythons(parser)
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     jobs = [(table, contender, seed) for seed in seeds for table in arguments.tables.split(",")
@@ -165,7 +168,7 @@ def main() -> None:
     for number, job in enumerate(jobs, start=1):
         if job in done:
             continue
-        result = run_job(job, arguments)
+        result = run_job(job, arguments, ["--most-rows", str(arguments.most_rows)] if arguments.most_rows else [])
         with arguments.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")
         said = result.get("failed") or f"{result['scores']} in {result['fit_seconds']:.1f} s"

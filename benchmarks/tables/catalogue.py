@@ -146,7 +146,7 @@ def load(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series, pd.Series
     return frame.drop(columns=[target, *([table.group] if table.group else [])]), actual, group
 
 
-def split(table: Table, folder: Path, seed: int, most_rows: int | None = None) -> Split:
+def split(table: Table, folder: Path, seed: int, most_rows: int | None = None, *, validation: bool = False) -> Split:
     """The rows of a table for one seed.
 
     Args:
@@ -154,14 +154,25 @@ def split(table: Table, folder: Path, seed: int, most_rows: int | None = None) -
         folder: the folder of data sets.
         seed: of the split.
         most_rows: at most so many training rows, for a quick look; None for all.
+        validation: whether the training rows are divided once more, and the test rows left alone.
     """
     columns, actual, group = load(table, folder)
-    if group is not None:
-        chooser = GroupShuffleSplit(n_splits=1, test_size=TEST_FRACTION, random_state=seed)
-        train, test = next(chooser.split(columns, actual, group))
-    else:
-        size = min(int(len(columns) * TEST_FRACTION), MOST_TEST_ROWS)
-        strata = None if table.task == "regression" else actual
-        train, test = train_test_split(np.arange(len(columns)), test_size=size, random_state=seed, stratify=strata)
+    train, test = _divided(np.arange(len(columns)), actual, group, table.task, seed)
+    if validation:
+        train, test = _divided(train, actual, group, table.task, seed)
     train = train[:most_rows]
     return Split(*(part.iloc[rows].reset_index(drop=True) for rows in (train, test) for part in (columns, actual)))
+
+
+def _divided(
+    rows: np.ndarray, actual: pd.Series, group: pd.Series | None, task: Task, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows to judge on."""
+    if group is not None:
+        chooser = GroupShuffleSplit(n_splits=1, test_size=TEST_FRACTION, random_state=seed)
+        train, test = next(chooser.split(rows, groups=group.iloc[rows]))
+        return rows[train], rows[test]
+    size = min(int(len(rows) * TEST_FRACTION), MOST_TEST_ROWS)
+    strata = None if task == "regression" else actual.iloc[rows]
+    train, test = train_test_split(rows, test_size=size, random_state=seed, stratify=strata)
+    return train, test

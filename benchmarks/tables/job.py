@@ -1,10 +1,11 @@
 """One contender on one split, in a process of its own: prints one JSON line with its scores, seconds and memory.
 
-python -m benchmarks.tables.job TABLE CONTENDER SEED FOLDER [MOST_ROWS]
+python -m benchmarks.tables.job TABLE CONTENDER SEED FOLDER [--most-rows N] [--validation] [--seconds S]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import sys
@@ -40,19 +41,24 @@ def scores(task: str, actual: Any, model: Any, frame: Any) -> dict[str, float]:
     return found
 
 
-def run(name: str, contender: str, seed: int, folder: Path, most_rows: int | None) -> dict[str, Any]:
-    """Trains and judges; the seconds are those of fitting and of predicting the test rows, imports left out."""
-    table = BY_NAME[name]
-    rows = split(table, folder, seed, most_rows)
-    model = {**PEERS, **OURS}[contender](table.task, seed)
+def run(
+    table: str, contender: str, seed: int, folder: Path, most_rows: int | None = None, *,
+    validation: bool = False, seconds: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Trains and judges; the seconds are those of fitting and of predicting the rows to judge on, imports left out."""
+    wanted = BY_NAME[table]
+    rows = split(wanted, folder, seed, most_rows, validation=validation)
+    model = {**PEERS, **OURS}[contender](wanted.task, seed)
+    if seconds is not None:  # which only ours has
+        model.set_params(seconds=seconds)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     model.fit(rows.train, rows.train_target.to_numpy())
     fitted = time.perf_counter()
-    found = scores(table.task, rows.test_target.to_numpy(), model, rows.test)
+    found = scores(wanted.task, rows.test_target.to_numpy(), model, rows.test)
     ended = time.perf_counter()
     return {
-        "table": name, "task": table.task, "contender": contender, "seed": seed, "most_rows": most_rows,
+        "table": table, "task": wanted.task, "contender": contender, "seed": seed, "most_rows": most_rows,
         "train_rows": len(rows.train), "test_rows": len(rows.test), "scores": found,
         "fit_seconds": fitted - start, "predict_seconds": ended - fitted,
         "memory_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
@@ -61,5 +67,12 @@ def run(name: str, contender: str, seed: int, folder: Path, most_rows: int | Non
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # the peers' own; ours are tested elsewhere
-    most = int(sys.argv[5]) if len(sys.argv) > 5 else None
-    json.dump(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), most), sys.stdout)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table")
+    parser.add_argument("contender")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--most-rows", type=int, help="at most so many training rows")
+    parser.add_argument("--validation", action="store_true", help="judge on a quarter of the training rows")
+    parser.add_argument("--seconds", type=float, help="the budget of one of ours")
+    json.dump(run(**vars(parser.parse_args())), sys.stdout)

@@ -127,7 +127,7 @@ def test_contradictions_are_told(task: Any, options: dict[str, Any], problem: st
     [
         ("quick", 1_900, 5, 16, 64),
         ("quick", 3_000, 5, 8, 128),
-        ("quick", 5_001, 1, 16, 128),
+        ("quick", 10_001, 1, 16, 128),
         ("standard", 3_000, 5, 8, 128),
         ("standard", 6_000, 5, 8, 192),
         ("standard", 50_001, 1, 32, 192),

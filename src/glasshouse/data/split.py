@@ -28,7 +28,6 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 PARTS = ("train", "validation", "calibration", "test")
 FEWEST_ROWS = 10
-CHOICE_ROWS, CALIBRATION_ROWS = 3_000, 2_000  # see decide_fractions
 _GOLDEN = 0.6180339887498949
 _TRIES = 64
 
@@ -58,24 +57,32 @@ class Split:
 
 
 def decide_fractions(settings: SplitSettings, num_rows: int) -> SplitSettings:
-    """The settings with the open shares decided: 15 % to choose and 10 % to calibrate, but no more than it takes.
+    """The settings with the open shares decided: a tenth to choose and half of that to calibrate.
 
-    Beyond 3,000 rows a choice, and beyond 2,000 a calibration, hardly gains; the network does from every row more.
+    A small table needs more for either to mean anything: up to 15 and 10 %. Beyond 2,000 rows a choice, and beyond
+    1,000 a calibration, hardly gains; the network does from every row more.
 
     Args:
         settings: as asked for.
         num_rows: of the table, without a separate test table.
 
     Example:
-        >>> decided = decide_fractions(SplitSettings(), 100_000)
-        >>> decided.validation, decided.calibration
-        (0.03, 0.02)
+        >>> [decide_fractions(SplitSettings(), rows).validation for rows in (1_000, 10_000, 100_000)]
+        [0.15, 0.1, 0.02]
+        >>> [decide_fractions(SplitSettings(), rows).calibration for rows in (1_000, 10_000, 100_000)]
+        [0.1, 0.05, 0.01]
     """
-    validation = min(0.15, CHOICE_ROWS / max(1, num_rows)) if settings.validation is None else settings.validation
-    calibration = (
-        min(0.1, CALIBRATION_ROWS / max(1, num_rows)) if settings.calibration is None else settings.calibration
-    )
+    validation, calibration = settings.validation, settings.calibration
+    if validation is None:
+        validation = _share(num_rows, most=0.15, usual=0.1, fewest=500, enough=2_000)
+    if calibration is None:
+        calibration = _share(num_rows, most=0.1, usual=0.05, fewest=300, enough=1_000)
     return msgspec.structs.replace(settings, validation=validation, calibration=calibration)
+
+
+def _share(num_rows: int, *, most: float, usual: float, fewest: int, enough: int) -> float:
+    """The usual share, but not less than the fewest rows, nor more than are enough, nor ever above the most."""
+    return min(most, max(usual, fewest / max(1, num_rows)), enough / max(1, num_rows))
 
 
 def split_rows(

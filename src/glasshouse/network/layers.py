@@ -126,9 +126,10 @@ class PackDropout(nn.Module):
             return x
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
         random = words.random_(-(2**63), None, generator=self.generator).view(torch.uint8)[: x.numel()]
-        kept = random.view(x.shape) >= thresholds.view(-1, 1, 1)
+        # Straight to floats: a product of booleans and floats takes four times as long.
+        kept = torch.ge(random.view(x.shape), thresholds.view(-1, 1, 1), out=torch.empty(x.shape, dtype=x.dtype))
         scale = 256.0 / (256.0 - thresholds.float())
-        return x * (kept * scale.view(-1, 1, 1)).to(x.device)
+        return x * kept.mul_(scale.view(-1, 1, 1)).to(x.device)
 
 
 class PackBlock(nn.Module):

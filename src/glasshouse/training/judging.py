@@ -17,7 +17,7 @@ from glasshouse.data.batches import Batch, Rows
 from glasshouse.network.pack import Pack
 from glasshouse.training.losses import member_losses, row_loss
 
-ROWS_AT_ONCE = 2048  # that all networks see together
+ROWS_AT_ONCE = 256  # that all networks see together; what they make of them stays in the cache
 NUMBERS_AT_ONCE = 4_000_000  # gathered where every network sees rows of its own
 
 

@@ -39,7 +39,7 @@ class Dial:
 
 
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, folded=8, most_folded=5_000, width=128, pieces=512, most_epochs=96, seconds=36),
+    "quick": Dial(members=16, folded=8, most_folded=10_000, width=128, pieces=512, most_epochs=96, seconds=36),
     "standard": Dial(members=32, folded=8, most_folded=50_000, width=192, pieces=1024, most_epochs=192, seconds=150),
     "thorough": Dial(members=64, folded=16, most_folded=50_000, width=256, pieces=2048, most_epochs=320, seconds=1200),
 }
