@@ -49,6 +49,16 @@ def test_honest_probabilities_are_hardly_touched():
     assert sum(accepted for _, accepted in temperatures) < 12
 
 
+@pytest.mark.parametrize("rows", [250, 4000])
+def test_rows_that_are_all_answered_right_do_not_make_certain(rows):
+    probabilities, labels = np.tile([0.9, 0.05, 0.05], (rows, 1)), np.zeros(rows, dtype=np.int64)
+    temperature, accepted = fit_temperature(probabilities, labels, seed=0)
+    assert accepted and temperature < 0.6
+    surest = apply_temperature(probabilities, temperature)[0, 0]
+    # Laplace: what never went wrong in n rows goes wrong once in n + 2; two thirds of that fall on other classes.
+    assert 1 - surest == pytest.approx(2 / 3 / (rows + 2), rel=0.05)
+
+
 def test_too_few_rows_change_nothing():
     probabilities, labels = honest(FEWEST_ROWS - 1, 2)
     assert fit_temperature(apply_temperature(probabilities, 0.2), labels, seed=0) == (1.0, False)
