@@ -143,6 +143,14 @@ def test_the_size_of_a_table_decides_folds_members_and_width(
     assert plan.spec.num_members == folds * members
 
 
+def test_less_time_leaves_fewer_rows_to_fold() -> None:
+    def folds(seconds: float, rows: int) -> int | None:
+        return decide_folds(asked(run__effort="quick", run__seconds=seconds), rows).pack.folds
+
+    assert [folds(9, 5_000), folds(36, 5_000), folds(72, 15_000)] == [1, 5, 5]
+    assert folds(1, 2_000) == 5  # a small table needs them
+
+
 def test_folds_and_time_do_not_go_together() -> None:
     with pytest.raises(SettingsError, match="folds would train on later rows and judge earlier ones") as caught:
         decide_folds(asked(split__time="when", pack__folds=3), 100)

@@ -31,7 +31,7 @@ class Dial:
 
     members: int
     folded: int  # members of more than SMALL rows where each is several networks
-    most_folded: int  # rows up to which it is
+    most_folded: int  # rows up to which it is, in proportion where another time is asked for
     width: int
     pieces: int  # of all numbers together
     most_epochs: int
@@ -100,7 +100,9 @@ def decide_folds(settings: Settings, num_rows: int) -> Settings:
         )  # fmt: skip
     if folds is None:
         alone = settings.pack.members == 1 or settings.split.time is not None
-        folds = 1 if alone or num_rows > DIALS[settings.run.effort].most_folded else FOLDS
+        dial, seconds = DIALS[settings.run.effort], settings.run.seconds
+        most = dial.most_folded if seconds is None else dial.most_folded * seconds / dial.seconds
+        folds = 1 if alone or num_rows > max(SMALL, most) else FOLDS
     return _replace(settings, "pack", folds=folds)
 
 
