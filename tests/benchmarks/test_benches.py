@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from benchmarks.tables.names import TABLE_NAMES
 from benchmarks.textbook import ours, table, textbook, timed
 
-from benchmarks import bench_packs, bench_read, bench_tables, bench_textbook
+from benchmarks import bench_packs, bench_read, bench_score, bench_tables, bench_textbook
 
 
 def test_the_textbook_bench_gives_its_ratios() -> None:
@@ -96,6 +97,31 @@ def test_ranks_are_over_means_and_over_tables_that_all_have_finished() -> None:
     assert found["houses", "lightgbm"]["seconds"] == 1.5
     assert bench_tables.ranks(found, ["lightgbm", "catboost"]) == {"lightgbm": [2.0, 1.0], "catboost": [1.0, 2.0]}
     assert bench_tables.ranks(found, ["lightgbm", "catboost"], "accuracy") == {"lightgbm": [1.5], "catboost": [1.5]}
+
+
+def test_a_score_is_reached_from_its_better_side() -> None:
+    low, high = result("houses", "realmlp", 0, rmse=2.0), result("loans", "realmlp", 0, roc_auc=0.8)
+    assert bench_score.reached(result("houses", "ours", 0, rmse=2.0), low)
+    assert not bench_score.reached(result("houses", "ours", 0, rmse=2.1), low)
+    assert bench_score.reached(result("loans", "ours", 0, roc_auc=0.9), high)
+    assert not bench_score.reached(result("loans", "ours", 0, roc_auc=0.7), high)
+
+
+def test_budgets_grow_until_the_goal_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def run_job(job: Any, arguments: Any, options: list[str]) -> dict[str, Any]:
+        asked.append(float(options[options.index("--seconds") + 1]))
+        assert "--validation" in options  # the stand's test rows are left alone
+        return result("houses", "ours", 0, rmse=10.0 / asked[-1])
+
+    monkeypatch.setattr(bench_tables, "run_job", run_job)
+    goal = result("houses", "realmlp", 0, rmse=4.0)
+    found, tried = bench_score.time_to(goal, argparse.Namespace())
+    assert asked == pytest.approx([1.0, 1.5, 2.25, 3.375], abs=0.01) and found is tried[-1]
+    asked.clear()
+    assert bench_score.time_to({**goal, "scores": {"rmse": 0.0}}, argparse.Namespace())[0] is None
+    assert asked[-1] <= bench_score.MOST
 
 
 def test_the_page_shows_the_best_the_ranks_and_what_failed() -> None:
