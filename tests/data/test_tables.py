@@ -65,7 +65,8 @@ def test_raw_file_to_features(
     assert {column.name for column in schema.columns if not column.used} == left_out
     split = split_rows(frame, schema, SplitSettings(), 0)
     fractions = [len(part) / rows for part in (split.train, split.validation, split.calibration, split.test)]
-    choice, calibration = min(0.15, 3000 / rows), min(0.1, 2000 / rows)
+    choice = min(0.15, max(0.1, 500 / rows), 2000 / rows)
+    calibration = min(0.1, max(0.05, 300 / rows), 1000 / rows)
     np.testing.assert_allclose(fractions, [0.8 - choice - calibration, choice, calibration, 0.2], atol=0.005)
     features = encode(frame, schema, fit_encoder(frame, schema, split.train, EncodeSettings()))
     assert np.isfinite(features.numbers).all()
