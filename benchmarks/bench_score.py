@@ -56,6 +56,7 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             goal = run_job((table, peer, 0), arguments, ["--validation"])
             if "failed" in goal:
                 lines.append({"table": table, "peer": peer, "failed": goal["failed"]})
+                print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
                 continue
             found, tried = time_to(goal, arguments)
             score = LEADING[goal["task"]][0]
@@ -78,11 +79,17 @@ def main() -> None:
     parser.add_argument("--peers", default="realmlp,tabm")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_pythons(parser)
-    lines = measure(parser.parse_args())
-    ratios = [line.get("peer_over_ours") for line in lines]
-    known = [ratio for ratio in ratios if ratio is not None]
-    print(json.dumps({"least_peer_over_ours": min(known) if len(known) == len(lines) and known else None,
-                      "lines": lines}))  # fmt: skip
+    arguments = parser.parse_args()
+    lines = measure(arguments)
+    ratios = [line["peer_over_ours"] for line in lines if "peer_over_ours" in line]
+    least = min(ratios) if ratios and len(ratios) == len(lines) else None
+    if arguments.json:
+        print(json.dumps({"least_peer_over_ours": least, "lines": lines}))
+        return
+    for line in lines:
+        said = line.get("failed") or f"{line['peer_seconds']:.1f} s to {line['score']} {line['goal']:.5g}; ours "
+        ours = f"{line['seconds']:.1f} s, ratio {line['peer_over_ours']:.1f}" if "seconds" in line else "never"
+        print(f"{line['table']:20} {line['peer']:10} {said}{'' if 'failed' in line else ours}")
 
 
 if __name__ == "__main__":

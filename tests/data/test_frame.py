@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -34,6 +35,21 @@ def test_the_first_error_in_order_is_raised(monkeypatch: pytest.MonkeyPatch) -> 
         side_by_side(refuse, [1, 2, 3], MANY_ROWS, cost=float)
     with pytest.raises(ValueError, match="1"):
         side_by_side(refuse, [1, 2, 3], 10)
+
+
+def test_after_an_error_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pl, "thread_pool_size", lambda: 2)
+    begun: list[int] = []
+
+    def refuse_the_first(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise ValueError(item)
+        time.sleep(0.02)
+
+    with pytest.raises(ValueError, match="0"):
+        side_by_side(refuse_the_first, range(200), MANY_ROWS)
+    assert len(begun) < 100
 
 
 def test_text_costs_more_than_its_codes() -> None:

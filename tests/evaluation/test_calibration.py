@@ -55,8 +55,17 @@ def test_rows_that_are_all_answered_right_do_not_make_certain(rows):
     temperature, accepted = fit_temperature(probabilities, labels, seed=0)
     assert accepted and temperature < 0.6
     surest = apply_temperature(probabilities, temperature)[0, 0]
-    # Laplace: what never went wrong in n rows goes wrong once in n + 2; two thirds of that fall on other classes.
-    assert 1 - surest == pytest.approx(2 / 3 / (rows + 2), rel=0.05)
+    assert 1 - surest == pytest.approx(1 / (rows + 2), rel=0.05)  # Laplace: what never went wrong in n rows
+
+
+def test_many_sharp_classes_are_not_made_modest():
+    random = np.random.default_rng(0)
+    logits = 20 * random.normal(size=(250, 26))
+    labels = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+    honest = np.exp(logits - logits.max(axis=1, keepdims=True))
+    honest /= honest.sum(axis=1, keepdims=True)
+    temperature, _ = fit_temperature(apply_temperature(honest, 0.5), labels, seed=0)
+    assert 1.5 < temperature < 2.5  # a doubt shared by all 26 classes asks for 2.8
 
 
 def test_too_few_rows_change_nothing():

@@ -67,6 +67,32 @@ def test_a_large_table_calibrates_on_some_of_its_rows(monkeypatch: pytest.Monkey
     assert len(set(rows)) == len(rows) == len(said.outputs) == 50 and not set(rows) & set(table.split.test)
 
 
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_there_are_no_more_folds_than_groups(groups: int) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=120)
+    table = {"a": x, "g": np.arange(120) % groups, "y": x + 0.1 * random.normal(size=120)}
+    asked = build_settings({**BRIEF, "pack.folds": 5, "split.group": "g"})
+    learnt = prepare(read(table), asked, ignore, judged=False)
+    assert learnt.settings.pack.folds == groups
+    assert learn(read(table), asked).num_members % groups == 0
+
+
+def test_few_different_rows_make_few_folds() -> None:
+    corners = {"a": [0, 0, 1, 1] * 10, "b": [0, 1, 0, 1] * 10, "y": ["no", "yes", "yes", "no"] * 10}
+    kinds = {"columns.a": "number", "columns.b": "number"}
+    model = learn(read(corners), build_settings({**BRIEF, "pack.folds": 5, "training.epochs": 60, **kinds}))
+    assert model.num_members % 4 == 0
+
+
+def test_a_table_of_embedded_categories_alone_can_be_folded() -> None:
+    words = [f"word{place % 30}" for place in range(300)]
+    model = learn(read({"c": words, "y": [float(len(word) + place % 30) for place, word in enumerate(words)]}),
+                  build_settings(BRIEF))  # fmt: skip
+    assert not model.parts.encoder.numbers and not model.parts.encoder.flags
+    assert model.parts.uncertainty.num_rows == 300
+
+
 def test_an_asked_for_calibration_part_is_kept_and_used() -> None:
     table = prepared(300, split__calibration=0.2)
     assert len(table.split.calibration) == 60

@@ -149,6 +149,7 @@ def test_less_time_leaves_fewer_rows_to_fold() -> None:
 
     assert [folds(9, 5_000), folds(36, 5_000), folds(72, 15_000)] == [1, 5, 5]
     assert folds(1, 2_000) == 5  # a small table needs them
+    assert folds(3_600, 50_001) == 1  # however long
 
 
 def test_folds_and_time_do_not_go_together() -> None:

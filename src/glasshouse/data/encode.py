@@ -307,7 +307,7 @@ def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
 
 
 def _parts(series: pl.Series, column: Column, wanted: tuple[Part, ...] = ()) -> Iterator[tuple[Part, Floats]]:
-    """The numbers in one column, NaN where missing: its value, or the calendar parts of its times, one at a time."""
+    """The numbers in one column, NaN where missing: its value, or each calendar part of its times in turn."""
     if column.kind != "datetime":
         yield "value", parse_numbers(series, column.reading)
         return

@@ -77,7 +77,10 @@ def side_by_side(
     places = sorted(range(len(todo)), key=lambda place: -cost(todo[place])) if cost else range(len(todo))
     with ThreadPoolExecutor(threads) as pool:
         begun = {place: pool.submit(function, todo[place]) for place in places}
-        return tuple(begun[place].result() for place in range(len(todo)))
+        try:
+            return tuple(begun[place].result() for place in range(len(todo)))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after an error what has not begun is left out
 
 
 def cost_of(series: pl.Series) -> int:

@@ -83,7 +83,7 @@ def number_reading(series: pl.Series, settings: ReadSettings, labels: Labels | N
     cells = labels.cells
     if not len(cells) or cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any():
         return None
-    # The first labels say no for nearly every column that is none.
+    # The first labels say no for nearly every column that holds no numbers.
     if settings.decimal != "," and all(_finite(some) for some in (labels.begin, cells)):
         return plain
     if labels.share(~cells.str.contains(_NO_NUMBER)) < MOST or labels.share(cells.str.contains(r"\d")) < MOST:

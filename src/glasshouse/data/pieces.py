@@ -22,7 +22,7 @@ from glasshouse.core.errors import GlasshouseError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.settings import ReadSettings
 from glasshouse.data.coded import Gathering
-from glasshouse.data.frame import side_by_side
+from glasshouse.data.frame import MANY_ROWS, side_by_side
 from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
 from glasshouse.data.text import (
     SAMPLE_BYTES,
@@ -112,11 +112,11 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
             if first:
                 names = [cell.strip() for cell in table.row(0)]
                 table, first = table.slice(1), False
-            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), LARGE)
+            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), MANY_ROWS)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
     if len(set(names)) < len(names):
         raise _Unusual
-    whole = side_by_side(lambda pair: pair[0].column(pair[1]), zip(columns, names, strict=True), LARGE)
+    whole = side_by_side(lambda pair: pair[0].column(pair[1]), zip(columns, names, strict=True), MANY_ROWS)
     table = pl.DataFrame(whole)
     table = without_single_quotes(table, notes)
     if not header:

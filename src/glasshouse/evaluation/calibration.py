@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from glasshouse.evaluation.arrays import Array, Integers, check_outputs, row_log_loss
+from glasshouse.evaluation.arrays import Array, Integers, check_outputs, row_log_loss, true_probability
 from glasshouse.model.uncertainty import apply_temperature
 
 FEWEST_ROWS = 200  # below, a temperature is mostly noise
@@ -55,12 +55,12 @@ def fit_temperature(probabilities: Array, labels: Integers, seed: int) -> tuple[
 def _best_temperature(probabilities: Array, labels: Integers) -> float:
     from scipy.optimize import minimize_scalar
 
-    doubt = 1.0 / (len(labels) + 2)  # spread over the classes
+    doubt = 1.0 / (len(labels) + 2)  # that the label is right: its event, so that the number of classes is no matter
 
     def loss(log_temperature: float) -> float:
         calibrated = apply_temperature(probabilities, math.exp(log_temperature))
-        every = -np.log(np.maximum(calibrated, np.finfo(np.float64).tiny)).mean()
-        return float((1 - doubt) * row_log_loss(labels, calibrated).mean() + doubt * every)
+        others = np.maximum(1 - true_probability(labels, calibrated), np.finfo(np.float64).eps)
+        return float((1 - doubt) * row_log_loss(labels, calibrated).mean() - doubt * np.log(others).mean())
 
     found = minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded", options={"xatol": 1e-4})
     return math.exp(float(found.x))

@@ -37,7 +37,7 @@ class Prediction:
         outputs: regression (rows,) in the target's unit; classification (rows, classes) calibrated probabilities.
         spread: (rows,) standard deviation between the ensemble's entries in the target's unit; 0 for classes. Where
             members are folds it is that between the entries of the same fold, because it is this that was seen on
-            rows that none of them had learnt from.
+            rows that none of them had learnt from; 0, and so an interval of one width for all, where a fold has one.
     """
 
     outputs: NDArray[np.float64]

@@ -129,7 +129,7 @@ def split(settings: Settings, metrics: Metrics) -> Html:
         ("Calibration", counts.calibration, "measure how far answers are off, for intervals and probabilities"),
         ("Test", counts.test, "judge the result; used once, for this report"),
     ]
-    # With folds every row calibrates the networks that were trained without it, and none is kept for it alone.
+    # With folds known rows calibrate the networks that were trained without them, and none is kept for it alone.
     parts = [part for part in parts if part[1] or part[0] != "Calibration"]
     total = max(sum(number for _, number, _ in parts), 1)
     bar = join(
@@ -178,7 +178,7 @@ def _split_words(settings: Settings, metrics: Metrics) -> str:
     )
     if (folds := settings.pack.folds or 1) > 1:
         said.append(
-            f"The table is small, so train and validation rows were pooled in {folds} folds. A member is {folds} "
+            f"Train and validation rows were pooled in {folds} folds. A member is {folds} "
             "networks, each learnt without one fold, and every row was judged by the one that had not seen it."
         )
     said.append("Scales, categories and missing-value rules were learnt from the training rows alone.")

@@ -197,7 +197,7 @@ def _temperature_words(metrics: Metrics) -> str:
         f"(expected calibration error; a few hundred rows show about 2 to 5{words.SPACE}% by chance alone)."
     )
     if not found.accepted:
-        unseen = metrics.rows.calibration or metrics.rows.train + metrics.rows.validation  # folds calibrate on all
+        unseen = metrics.rows.calibration or metrics.rows.train + metrics.rows.validation  # folds calibrate on these
         why = (
             f"{words.count(unseen, 'calibration row')} are too few to correct them"
             if unseen < FEWEST_ROWS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glasshouse.core.seeds import derive_seed
 from glasshouse.core.settings import Settings
-from glasshouse.data import Frame
+from glasshouse.data import Features, Frame
 from glasshouse.evaluation.conformal import fit_uncertainty
 from glasshouse.model import Model, ModelParts, Origin
 from glasshouse.model.model import Prediction
@@ -67,13 +67,13 @@ def data_for(prepared: Prepared) -> TrainingData:
     """The rows to learn from and to choose by."""
     weights = prepared.weights
     split, features, target = prepared.split, prepared.features, prepared.scaled_target
-    train, validation = split.train, split.validation
-    if prepared.folds is not None:
-        train = validation = split.known
-    own = [None if weights is None else weights[rows].astype(np.float32) for rows in (train, validation)]
-    return TrainingData(
-        features.take(train), target[train], features.take(validation), target[validation], prepared.folds, *own
-    )
+
+    def part(rows: NDArray[np.int64]) -> tuple[Features, NDArray[np.generic], NDArray[np.float32] | None]:
+        return features.take(rows), target[rows], None if weights is None else weights[rows].astype(np.float32)
+
+    train = part(split.train if prepared.folds is None else split.known)
+    validation = part(split.validation) if prepared.folds is None else train
+    return TrainingData(*train[:2], *validation[:2], prepared.folds, train[2], validation[2])
 
 
 def parts_of(prepared: Prepared, ensemble: Ensemble) -> ModelParts:
@@ -101,7 +101,7 @@ def calibrated(prepared: Prepared, trained: Trained) -> tuple[ModelParts, Model]
 
 
 def _unseen(prepared: Prepared, ensemble: Ensemble) -> tuple[NDArray[np.int64], Prediction]:
-    """Rows that are not for the test, and of each what the networks say that were trained without it.
+    """Known rows, all or enough of them, and of each what the networks say that were trained without it.
 
     How far they are apart is theirs too: networks that have seen a row lie near its truth, so that the distance to
     those that have not would tell the error that it is to be compared with.

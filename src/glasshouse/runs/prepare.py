@@ -154,6 +154,10 @@ def prepare(
     if num_folds > 1:
         seed = derive_seed(settings.run.seed, "folds")
         folds = assign_folds(frame, schema, known, num_folds, seed, settings.split.group)
+        # As many as there are different rows or groups: a network that leaves nothing out would never be judged.
+        num_folds = int(folds.max()) + 1
+        folds = folds if num_folds > 1 else None
+        settings = msgspec.structs.replace(settings, pack=msgspec.structs.replace(settings.pack, folds=num_folds))
     # With folds every one of these rows trains some of the networks.
     encoder = fit_encoder(frame, schema, split.train if folds is None else known, settings.encode)
     features = encode(frame, schema, encoder)
@@ -168,7 +172,8 @@ def _decide_parts(settings: Settings, num_rows: int, *, tested: bool) -> Setting
     """The shares of the parts and the folds; with folds the rows that a network has not seen calibrate it too."""
     split = decide_fractions(settings.split, num_rows)
     test = split.test if tested and isinstance(split.test, float) else 0.0
-    folded = decide_folds(settings, round(num_rows * (1 - test - (split.calibration or 0.0))))
+    kept = test + (settings.split.calibration or 0.0)  # with folds none is held back to calibrate unless asked for
+    folded = decide_folds(settings, round(num_rows * (1 - kept)))
     if (folded.pack.folds or 1) > 1 and settings.split.calibration is None:
         split = msgspec.structs.replace(split, calibration=0.0)
     return msgspec.structs.replace(folded, split=split)

@@ -116,7 +116,9 @@ def fit(
     with _torch_set(threads=settings.run.threads, precision=settings.run.precision):
         pack = _new_pack(plan, data.train.numbers).to(device)
         train = _rows(plan, pack, data.train, data.train_target, data.train_weight)
-        validation = _rows(plan, pack, data.validation, data.validation_target, data.validation_weight)
+        validation = train  # with folds every row trains and is judged by
+        if data.fold is None:
+            validation = _rows(plan, pack, data.validation, data.validation_target, data.validation_weight)
         fold = torch.from_numpy(data.fold) if data.fold is not None else None
         loss = settings.training.loss or ""
         judge = Judge(plan.task, loss, validation, None if fold is None else fold.to(device))

@@ -17,8 +17,8 @@ from glasshouse.data.batches import Batch, Rows
 from glasshouse.network.pack import Pack
 from glasshouse.training.losses import member_losses, row_loss
 
-ROWS_AT_ONCE = 256  # that all networks see together; what they make of them stays in the cache
-NUMBERS_AT_ONCE = 4_000_000  # gathered where every network sees rows of its own
+ROWS_AT_ONCE = 256  # of every network; what it makes of them stays in the cache
+NUMBERS_AT_ONCE = 4_000_000  # gathered at most where every network sees rows of its own
 
 
 class Judge:
@@ -70,7 +70,8 @@ class Judge:
                 categories = rows.categories[here] if rows.categories is not None else None
                 yield Batch(rows.prepared[here], categories, rows.targets[here], None)
             return
-        at_once = max(1, NUMBERS_AT_ONCE // (networks * self.rows.prepared.shape[1]))
+        gathered = max(1, networks * self.rows.prepared.shape[1])
+        at_once = min(ROWS_AT_ONCE, max(1, NUMBERS_AT_ONCE // gathered))
         for places in self.own.repeat(networks // len(self.own), 1).split(at_once, 1):
             yield self.rows.at(places)
 

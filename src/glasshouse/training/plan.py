@@ -30,14 +30,15 @@ class Dial:
     """What one word of effort stands for."""
 
     members: int
-    folded: int  # members of more than SMALL rows where each is several networks
-    most_folded: int  # rows up to which it is, in proportion where another time is asked for
+    folded: int  # members where each is several networks (folds), beyond SMALL rows
+    most_folded: int  # most rows for which members are folds, in proportion where another time is asked for
     width: int
     pieces: int  # of all numbers together
     most_epochs: int
     seconds: float  # of training on the reference machine (2 cores) that the number of epochs is fitted to
 
 
+MOST_FOLDED = 50_000  # rows beyond which a few thousand choose as well as all
 DIALS: dict[Effort, Dial] = {
     "quick": Dial(members=16, folded=8, most_folded=10_000, width=128, pieces=512, most_epochs=96, seconds=36),
     "standard": Dial(members=32, folded=8, most_folded=50_000, width=192, pieces=1024, most_epochs=192, seconds=150),
@@ -102,7 +103,7 @@ def decide_folds(settings: Settings, num_rows: int) -> Settings:
         alone = settings.pack.members == 1 or settings.split.time is not None
         dial, seconds = DIALS[settings.run.effort], settings.run.seconds
         most = dial.most_folded if seconds is None else dial.most_folded * seconds / dial.seconds
-        folds = 1 if alone or num_rows > max(SMALL, most) else FOLDS
+        folds = 1 if alone or num_rows > max(SMALL, min(most, MOST_FOLDED)) else FOLDS
     return _replace(settings, "pack", folds=folds)
 
 
