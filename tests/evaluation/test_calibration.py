@@ -58,6 +58,13 @@ def test_rows_that_are_all_answered_right_do_not_make_certain(rows):
     assert 1 - surest == pytest.approx(1 / (rows + 2), rel=0.05)  # Laplace: what never went wrong in n rows
 
 
+def test_certainty_that_was_never_wrong_is_taken_back():
+    probabilities, labels = np.tile([1 - 2e-9, 1e-9, 1e-9], (300, 1)), np.zeros(300, dtype=np.int64)
+    temperature, accepted = fit_temperature(probabilities, labels, seed=0)
+    assert accepted and temperature > 2
+    assert 1 - apply_temperature(probabilities, temperature)[0, 0] == pytest.approx(1 / 302, rel=0.05)
+
+
 def test_many_sharp_classes_are_not_made_modest():
     random = np.random.default_rng(0)
     logits = 20 * random.normal(size=(250, 26))

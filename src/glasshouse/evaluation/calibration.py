@@ -39,31 +39,35 @@ def fit_temperature(probabilities: Array, labels: Integers, seed: int) -> tuple[
     if len(labels) < FEWEST_ROWS:
         return 1.0, False
     fold = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    doubt = 1.0 / (len(labels) + 2)
     gained = 0.0
     for index in range(_FOLDS):
         held = fold == index
-        temperature = _best_temperature(probabilities[~held], labels[~held])
+        temperature = _best_temperature(probabilities[~held], labels[~held], doubt)
         calibrated = apply_temperature(probabilities[held], temperature)
-        gained += float(
-            np.sum(row_log_loss(labels[held], probabilities[held]) - row_log_loss(labels[held], calibrated))
-        )
+        before, after = (_doubted(labels[held], said, doubt) for said in (probabilities[held], calibrated))
+        gained += float(np.sum(before - after))
     if gained <= 0:
         return 1.0, False
-    return _best_temperature(probabilities, labels), True
+    return _best_temperature(probabilities, labels, doubt), True
 
 
-def _best_temperature(probabilities: Array, labels: Integers) -> float:
+def _best_temperature(probabilities: Array, labels: Integers, doubt: float) -> float:
     from scipy.optimize import minimize_scalar
-
-    doubt = 1.0 / (len(labels) + 2)  # that the label is right: its event, so that the number of classes is no matter
 
     def loss(log_temperature: float) -> float:
         calibrated = apply_temperature(probabilities, math.exp(log_temperature))
-        others = np.maximum(1 - true_probability(labels, calibrated), np.finfo(np.float64).eps)
-        return float((1 - doubt) * row_log_loss(labels, calibrated).mean() - doubt * np.log(others).mean())
+        return float(_doubted(labels, calibrated, doubt).mean())
 
     found = minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded", options={"xatol": 1e-4})
     return math.exp(float(found.x))
+
+
+def _doubted(labels: Integers, probabilities: Array, doubt: float) -> Array:
+    """Each row's log-loss, where the label itself may be wrong: one event, however many classes there are."""
+    others = np.maximum(1 - true_probability(labels, probabilities), np.finfo(np.float64).eps)
+    losses: Array = (1 - doubt) * row_log_loss(labels, probabilities) - doubt * np.log(others)
+    return losses
 
 
 def reliability_bins(
