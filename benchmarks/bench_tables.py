@@ -52,7 +52,7 @@ def run_job(job: Job, arguments: argparse.Namespace, options: Iterable[str] = ()
         finished = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, env=environment)
     except subprocess.TimeoutExpired:
         return {"table": table, "contender": contender, "seed": seed, "failed": f"more than {MOST_SECONDS} seconds"}
-    if finished.returncode != 0:
+    if finished.returncode != 0 or not finished.stdout.strip():  # told to end, some end well, without a word
         reason = (finished.stderr.strip().splitlines() or [f"status {finished.returncode}"])[-1]
         return {"table": table, "contender": contender, "seed": seed, "failed": reason}
     result: Result = json.loads(finished.stdout.splitlines()[-1])

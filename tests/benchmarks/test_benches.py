@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ def test_ranks_are_over_means_and_over_tables_that_all_have_finished() -> None:
     assert found["houses", "lightgbm"]["seconds"] == 1.5
     assert bench_tables.ranks(found, ["lightgbm", "catboost"]) == {"lightgbm": [2.0, 1.0], "catboost": [1.0, 2.0]}
     assert bench_tables.ranks(found, ["lightgbm", "catboost"], "accuracy") == {"lightgbm": [1.5], "catboost": [1.5]}
+
+
+@pytest.mark.parametrize(("says", "ends"), [("", 0), ("{}", 3)])
+def test_a_job_that_ends_without_a_result_has_failed(
+    says: str, ends: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = subprocess.CompletedProcess([], ends, stdout=says, stderr="first\nlast\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    arguments = argparse.Namespace(our_python="python", peer_python="python", data=tmp_path)
+    found = bench_tables.run_job(("houses", "lightgbm", 0), arguments)
+    assert found == {"table": "houses", "contender": "lightgbm", "seed": 0, "failed": "last"}
 
 
 def test_a_score_is_reached_from_its_better_side() -> None:
