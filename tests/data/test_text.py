@@ -21,4 +21,4 @@ def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator:
     expected = re.search(rf'(^|[\n\r"{separator}])[{blanks}]|[{blanks}]([\n\r"{separator}]|\Z)', body) is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "LETTERS_AT_ONCE", at_once)
-        assert text._has_blank_edges(body.encode(), separator) is expected
+        assert text.has_blank_edges(body.encode(), separator) is expected

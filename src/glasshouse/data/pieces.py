@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from glasshouse.core.errors import GlasshouseError
@@ -28,6 +27,7 @@ from glasshouse.data.text import (
     SAMPLE_BYTES,
     SAMPLE_ROWS,
     guess_encoding,
+    has_blank_edges,
     has_spaced_quotes,
     read_plain,
     sample_of,
@@ -166,26 +166,9 @@ def _parsed(piece: bytes, shape: _Shape) -> pl.DataFrame:
         raise _Unusual
     if shape.strip:
         table = table.with_columns(pl.all().str.strip_chars())
-    elif _is_spaced(piece, shape.separator):
+    elif has_blank_edges(piece, shape.separator):
         raise _Spaced
     return table
-
-
-def _is_spaced(piece: bytes, separator: str) -> bool:
-    """Whether a blank stands at the border of a cell."""
-    blanks = b" " if separator == "\t" else b" \t"
-    signs = np.frombuffer(piece, dtype=np.uint8)
-    border = np.zeros(256, dtype=bool)
-    border[list(b'\n\r"' + separator.encode())] = True
-    for blank in blanks:
-        if blank not in piece:
-            continue
-        places = np.flatnonzero(signs == blank)
-        if places[0] == 0 or places[-1] == len(signs) - 1:
-            return True
-        if border[signs[places - 1]].any() or border[signs[places + 1]].any():
-            return True
-    return False
 
 
 def _ahead(function: Callable[[bytes], _Made], items: Iterable[bytes]) -> Iterator[_Made]:

@@ -285,7 +285,7 @@ def put_names(name: str, table: pl.DataFrame, names: list[str], notes: Notes) ->
 
 def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
     """Cells without surrounding blanks, and without the single quotes that some exports put around them."""
-    if _has_blank_edges(body, separator):
+    if has_blank_edges(body, separator):
         table = table.with_columns(pl.all().str.strip_chars())
     return without_single_quotes(table, notes)
 
@@ -299,10 +299,10 @@ def without_single_quotes(table: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     return table
 
 
-def _has_blank_edges(body: bytes, separator: str) -> bool:
+def has_blank_edges(body: bytes, separator: str) -> bool:
     """Whether a blank stands at the edge of any cell."""
-    blanks = b" " if separator == "\t" else b" \t"
-    if body[:1] in blanks or body[-1:] in blanks:
+    blanks = [blank for blank in (b" " if separator == "\t" else b" \t") if blank in body]
+    if blanks and (body[0] in blanks or body[-1] in blanks):
         return True
     is_border = np.zeros(256, dtype=bool)
     is_border[list(b'\n\r"' + separator.encode())] = True
