@@ -63,8 +63,19 @@ class _PackEstimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.settings = settings
 
-    def _learn(self, X: Any, target: pl.Series, sample_weight: Any) -> Self:
-        """Trains on rows that are checked; `target` has their labels or values."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains the pack.
+
+        Args:
+            X: (rows, columns) a pandas or polars frame, or an array of numbers; NaN is a missing value.
+            y: (rows,) labels of any type for a classifier, numbers for a regressor.
+            sample_weight: (rows,) how much each row counts, at least 0; a row of weight 0 is left out.
+
+        Raises:
+            ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
+        """
+        X, checked = _checked(self, X, y)
+        target = self._read_target(checked).alias(target_name(y, list(getattr(X, "columns", ()))))
         table, weights = to_table(X), None
         kinds = {**known_kinds(X, table), target.name: self._target_kind}
         table = table.with_columns(target)
@@ -80,6 +91,10 @@ class _PackEstimator(BaseEstimator):  # type: ignore[misc]
         self.model_: Model = learn(to_frame(table), self._asked(target.name, kinds), weights)
         _tell_left_out(self.model_)
         return self
+
+    def _read_target(self, y: Any) -> pl.Series:
+        """What the network learns, from `y` as scikit-learn has checked it."""
+        raise NotImplementedError
 
     def _asked(self, target: str, kinds: Mapping[str, Kind]) -> Settings:
         given: dict[str, Any] = {"source": MEMORY, "target": target}
@@ -141,23 +156,12 @@ class PackClassifier(ClassifierMixin, _PackEstimator):  # type: ignore[misc]
 
     _target_kind: Kind = "category"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains the pack.
-
-        Args:
-            X: (rows, columns) a pandas or polars frame, or an array of numbers; NaN is a missing value.
-            y: (rows,) labels of any type.
-            sample_weight: (rows,) how much each row counts, at least 0; a row of weight 0 is left out.
-
-        Raises:
-            ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
-        """
-        X, checked = _checked(self, X, y)
-        check_classification_targets(checked)
-        self.classes_, codes = np.unique(column_or_1d(checked, warn=True), return_inverse=True)
-        self._labels = class_labels(self.classes_)  # what the model calls them
-        target = pl.Series(self._labels)[codes].alias(target_name(y, list(getattr(X, "columns", ()))))
-        return self._learn(X, target, sample_weight)
+    def _read_target(self, y: Any) -> pl.Series:
+        """The labels as the model calls them; notes the classes."""
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        self._labels = class_labels(self.classes_)
+        return pl.Series(self._labels)[codes]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """How likely each class is: (rows, classes), every row sums to 1."""
@@ -199,21 +203,9 @@ class PackRegressor(RegressorMixin, _PackEstimator):  # type: ignore[misc]
 
     _target_kind: Kind = "number"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains the pack.
-
-        Args:
-            X: (rows, columns) a pandas or polars frame, or an array of numbers; NaN is a missing value.
-            y: (rows,) numbers.
-            sample_weight: (rows,) how much each row counts, at least 0; a row of weight 0 is left out.
-
-        Raises:
-            ValueError: rows that cannot be learnt from; the house's own errors are of this type too.
-        """
-        X, checked = _checked(self, X, y)
-        values = check_array(column_or_1d(checked, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
-        target = pl.Series(target_name(y, list(getattr(X, "columns", ()))), values)
-        return self._learn(X, target, sample_weight)
+    def _read_target(self, y: Any) -> pl.Series:
+        """The numbers, all finite."""
+        return pl.Series(check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The predicted number of each row: (rows,) in the unit of `y`."""
@@ -250,4 +242,4 @@ def _tell_left_out(model: Model) -> None:
     unread = [column for column in model.schema.columns if not column.used and column.kind in ("identifier", "text")]
     told = [f'"{column.name}": {column.reason}' for column in unread if "as asked" not in column.reason]
     if told:
-        warnings.warn(f"left out: {'; '.join(told)}", UserWarning, stacklevel=4)
+        warnings.warn(f"left out: {'; '.join(told)}", UserWarning, stacklevel=3)
