@@ -4,9 +4,10 @@
 
 `pandas_over_ours` is their seconds over ours, above 1 in our favour; `memory_over_size` is what reading and encoding
 add to the memory of a fresh process at its peak, over the file's size. Both sides go from the file to scaled float32
-numbers, one-hot flags, integer codes and the target, each in a process of its own, in turns; imports do not count.
-pandas is told which columns are dates and scikit-learn which columns are what; ours are told the target alone. That
-the content is the same is checked: means and mean sizes of every number and flag to 1e-5, how often each code occurs.
+numbers, one-hot flags, integer codes and the target, each in a process of its own, in turns; imports do not count. Our
+flags take a byte; scikit-learn puts everything into one float32 array. pandas is told which columns are dates and
+scikit-learn which columns are what; ours are told the target alone. That the content is the same is checked: means and
+mean sizes of every number and flag to 1e-5, how often each code occurs.
 
 Threads are left as each side sets them: polars takes every core, pandas and scikit-learn mostly one.
 """

@@ -50,11 +50,7 @@ def test_equal_features_helper_sees_a_difference() -> None:
 
 def test_shapes_types_and_names() -> None:
     features = encode(FRAME, SCHEMA, ENCODER)
-    assert (features.numbers.dtype, features.flags.dtype, features.categories.dtype) == (
-        np.float32,
-        np.float32,
-        np.int64,
-    )
+    assert (features.numbers.dtype, features.flags.dtype, features.categories.dtype) == (np.float32, np.int8, np.int64)
     assert features.numbers.shape == (200, ENCODER.num_numbers)
     assert features.flags.shape == (200, ENCODER.num_flags)
     assert features.categories.shape == (200, 1)

@@ -99,12 +99,12 @@ class Features:
 
     Shapes:
         numbers: (rows, num_numbers) float32
-        flags: (rows, num_flags) float32
+        flags: (rows, num_flags) int8: -1, 0 or 1
         categories: (rows, num_categories) int64
     """
 
     numbers: npt.NDArray[np.float32]
-    flags: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.int8]
     categories: npt.NDArray[np.int64]
 
     @property
@@ -182,7 +182,7 @@ def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
         encoder: fitted on the training rows.
     """
     numbers = np.empty((frame.num_rows, encoder.num_numbers), dtype=np.float32)
-    flags = np.empty((frame.num_rows, encoder.num_flags), dtype=np.float32)
+    flags = np.empty((frame.num_rows, encoder.num_flags), dtype=np.int8)
     categories = np.empty((frame.num_rows, len(encoder.categories)), dtype=np.int64)
     whole = Features(numbers, flags, categories)
     sources = [_source(frame.table[part.column.name], part, encoder) for part in _shares(schema, encoder)]
@@ -283,7 +283,7 @@ def _span(places: tuple[int, ...]) -> slice | list[int]:
 def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
     """The features of one column's cells, in the order of its places."""
     numbers = np.empty((len(series), len(share.numbers)), dtype=np.float32)
-    flags = np.empty((len(series), len(share.flags)), dtype=np.float32)
+    flags = np.empty((len(series), len(share.flags)), dtype=np.int8)
     categories = np.empty((len(series), len(share.categories)), dtype=np.int64)
     reading = share.column.reading
     codes = [encoder.flags[place] for place in share.flags]
