@@ -98,6 +98,21 @@ def test_what_follows_from_a_table_in_pieces_is_the_same(tmp_path: Path, in_piec
             assert found == expected[name], f"{name} of {target}"
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("line", [1, 7, 64, 1000])
+def test_pieces_end_where_lines_do(line: int, end: str, tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
+    in_pieces.setattr(pieces, "LINE", line)  # the longest line here is longer, and longer than a piece
+    random = np.random.default_rng(line)
+    text = "\n".join("x" * int(length) for length in [*random.integers(1, 90, 200), 3000, 1, 999, 1000, 1001]) + end
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    found = list(pieces._whole_lines(path))
+    assert b"".join(found) == text.encode()
+    assert all(piece.endswith(b"\n") for piece in found[:-1])
+    assert sorted(map(len, found))[-2] <= 2000, "one line more than a piece"
+    assert len(found) < 25
+
+
 @pytest.mark.parametrize("asked", ["category", "number", "datetime", "text"])
 def test_what_is_asked_for_is_followed_alike(asked: Any, tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, mixed_lines())

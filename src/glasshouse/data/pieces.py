@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
@@ -37,6 +37,7 @@ from glasshouse.data.text import (
 
 LARGE = 1 << 24  # bytes; smaller files are read in one go, and stay strings
 PIECE = 1 << 23  # bytes: little memory, and still some ten thousand rows for one call of polars
+LINE = 1 << 16  # bytes that hold nearly every line: where one ends is looked for in so many
 _AHEAD = 1
 _BLANK_LINE = (b"\n\n", b"\n\r\n")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\r", b"\n")
@@ -132,23 +133,29 @@ def _add(pair: tuple[Gathering, pl.Series]) -> None:
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
     """The file in pieces that end where a line does; blank lines at its end are left out, others are unusual."""
-    piece, rest = b"", b""
+    size, start, piece = path.stat().st_size, 0, b""
     with path.open("rb") as file:
-        while block := file.read(PIECE):
-            end = block.rfind(b"\n") + 1
-            if not end:
-                rest += block
-                continue
+        while start < size:
+            end = _line_end(file, start, size)
             if piece.endswith(_BLANK_LINE):
                 raise _Unusual
             if piece:
                 yield piece
-            piece, rest = rest + block[:end], block[end:]
-    if rest and piece.endswith(_BLANK_LINE):
-        raise _Unusual
+            file.seek(start)
+            piece, start = file.read(end - start), end
     yield piece.rstrip(b"\r\n") + b"\n" if piece.endswith(_BLANK_LINE) else piece
-    if rest:
-        yield rest
+
+
+def _line_end(file: BinaryIO, start: int, size: int) -> int:
+    """Where the last line ends that fits into a piece; found first, so that nothing is read that must be moved."""
+    end = start + PIECE
+    while end < size:
+        begin = max(start, end - LINE)
+        file.seek(begin)
+        if length := file.read(end - begin).rfind(b"\n") + 1:
+            return begin + length
+        end += LINE
+    return size
 
 
 def _parsed(piece: bytes, shape: _Shape) -> pl.DataFrame:
