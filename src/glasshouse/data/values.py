@@ -149,10 +149,15 @@ def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
         return parse_times(codes.values, reading)[codes.codes]
     if not is_text(series):
         return pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
+    # Whole seconds are nearly always all there is, and are read in a quarter of the time.
+    formats = dict.fromkeys((reading.format.removesuffix("%.f"), reading.format))
+    if reading.format and not reading.missing:
+        times = naive(series.cast(pl.String).str.to_datetime(next(iter(formats)), strict=False, time_unit="us"))
+        if not times.null_count():
+            return times  # every cell is a time as it stands
     plain = text(series, reading)
     times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
-    # Whole seconds are nearly always all there is, and are read in a quarter of the time.
-    for format in dict.fromkeys((reading.format.removesuffix("%.f"), reading.format)):
+    for format in formats:
         if format:
             times = times.fill_null(naive(plain.str.to_datetime(format, strict=False, time_unit="us")))
         if times.null_count() == plain.null_count():
