@@ -237,7 +237,7 @@ def test_codes_know_gaps_and_values_that_no_row_has() -> None:
     codes = coded(series)
     assert codes is not None
     assert codes.values[codes.codes].to_list() == ["x", None, "y", "x"]
-    assert how_often(codes).tolist() == [0, 2, 1, 1]
+    assert how_often(codes.codes, len(codes.values)).tolist() == [0, 2, 1, 1]
     assert coded(series.head(2)) is None, "fewer rows than values"
     found = labels_of(series, Reading())
     assert (found.distinct, found.num_filled, found.num_missing) == (2, 3, 1)

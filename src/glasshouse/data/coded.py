@@ -34,13 +34,12 @@ def coded(series: pl.Series) -> Coded | None:
     return Coded(values, codes.to_numpy())
 
 
-def how_often(coded: Coded) -> npt.NDArray[np.int64]:
+def how_often(codes: npt.NDArray[np.unsignedinteger], num_values: int) -> npt.NDArray[np.int64]:
     """How many rows hold each of the values."""
     # np.bincount widens its argument to eight bytes: in blocks that stay in the cache that costs a quarter.
-    blocks = range(0, len(coded.codes), _BLOCK)
-    counts = np.zeros(len(coded.values), dtype=np.int64)
-    for start in blocks:
-        counts += np.bincount(coded.codes[start : start + _BLOCK], minlength=len(counts))
+    counts = np.zeros(num_values, dtype=np.int64)
+    for start in range(0, len(codes), _BLOCK):
+        counts += np.bincount(codes[start : start + _BLOCK], minlength=num_values)
     return counts
 
 
@@ -64,6 +63,11 @@ class Gathering:
         self._pieces: list[pl.Series] = []
         self._count = 0
 
+    @property
+    def cost(self) -> int:
+        """What adding cells takes, roughly: numbers are written out again, labels looked up among those known."""
+        return MOST_DISTINCT if self._type is None and self._ways else len(self._known)
+
     def add(self, cells: pl.Series) -> None:
         """The next cells, strings without nulls."""
         self._count += len(cells)
@@ -79,15 +83,16 @@ class Gathering:
 
     def _encoded(self, cells: pl.Series, known: pl.Enum) -> pl.Series | None:
         """The codes of some cells, or None where there are too many different ones."""
-        found = cells.cast(known, strict=False)
-        if found.null_count():
-            fresh = cells.filter(found.is_null()).unique(maintain_order=True)
-            values = pl.concat([self._known, fresh])
+        codes = _codes(cells, known)
+        if codes.null_count():
+            places = codes.is_null().arg_true()
+            fresh = cells[places]
+            values = pl.concat([self._known, fresh.unique(maintain_order=True)])
             if len(values) > min(MOST_DISTINCT, SEEN_BEFORE * self._count):
                 return None
             self._known, self._type = values, pl.Enum(values)
-            found = cells.cast(self._type)
-        return found.to_physical().cast(pl.UInt16)
+            codes = codes.scatter(places, _codes(fresh, self._type))
+        return codes
 
     def _add_small(self, cells: pl.Series) -> None:
         """Adds the cells as numbers where all so far could be; else all so far become strings again."""
@@ -112,11 +117,21 @@ class Gathering:
         return whole if self._type is None else whole.cat.to(self._type)
 
 
+def _codes(cells: pl.Series, known: pl.Enum) -> pl.Series:
+    return cells.cast(known, strict=False).to_physical().cast(pl.UInt16)
+
+
 def _as_whole(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Int64, strict=False)
-    return found if (as_written(found) == cells).all() else None
+    return found if _says_all(found, cells) else None
 
 
 def _as_float(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Float64, strict=False)
-    return found if found.is_finite().all() and (as_written(found) == cells).all() else None
+    return found if found.is_finite().all() and _says_all(found, cells) else None
+
+
+def _says_all(numbers: pl.Series, cells: pl.Series) -> bool:
+    """Whether the numbers, written out, are the cells, and null nothing but the empty ones."""
+    gaps = numbers.null_count()
+    return bool((numbers.cast(pl.String) == cells).all()) and (not gaps or gaps == int((cells == "").sum()))

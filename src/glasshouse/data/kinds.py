@@ -170,7 +170,7 @@ def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     values = parse_numbers(labels.cells if repeats else series, reading)
     unread = labels.count(np.isnan(values)) if repeats else int(np.isnan(values).sum()) - labels.num_missing
     missing = labels.num_missing + unread
-    if not repeats and _is_running(series.name, values):
+    if labels.distinct == labels.num_rows and _is_running(series.name, values):
         return _column(series, labels, "identifier", reading, reason="it numbers the rows")
     if labels.distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")

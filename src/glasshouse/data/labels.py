@@ -82,7 +82,7 @@ def labels_of(series: pl.Series, reading: Reading) -> Labels:
         cells = cells.drop_nulls() if cells.null_count() else cells
         return Labels(cells, None, len(series), cells.head(BEGIN))
     values = parse_labels(codes.values, reading)
-    weights = how_often(codes)
+    weights = how_often(codes.codes, len(codes.values))
     there = values.is_not_null().to_numpy()
     first = codes.codes[: 2 * BEGIN]
     filled = first[there[first]]

@@ -113,7 +113,7 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
             if first:
                 names = [cell.strip() for cell in table.row(0)]
                 table, first = table.slice(1), False
-            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), MANY_ROWS)
+            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), MANY_ROWS, lambda pair: pair[0].cost)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
     if len(set(names)) < len(names):
         raise _Unusual

@@ -127,13 +127,14 @@ def _check_values(frame: Frame, name: str, filled: Labels) -> None:
 def _is_quantity(values: Floats, filled: Labels) -> bool:
     """Whether numbers are amounts and not the names of classes."""
     finite = values[np.isfinite(values)]
-    distinct = len(np.unique(finite))
     if filled.distinct == 2:
         return False
-    if len(finite) < filled.num_filled:  # a few words among the numbers: amounts only if there are many different ones
-        return distinct > MOST_INTEGER_CLASSES
-    if not integer_valued(values):
+    words = len(finite) < filled.num_filled
+    if not words and not integer_valued(values):
         return True
+    distinct = len(np.unique(finite))
+    if words:  # a few among the numbers: amounts only if there are many different ones
+        return distinct > MOST_INTEGER_CLASSES
     codes = distinct <= MOST_INTEGER_CLASSES and finite.max() - finite.min() <= 3 * MOST_INTEGER_CLASSES
     return not (codes and len(finite) >= 3 * distinct)
 

@@ -17,7 +17,7 @@ from glasshouse.data.sniff import WHITESPACE, Rows, has_header, sniff_separator,
 
 SAMPLE_BYTES = 1 << 17
 SAMPLE_ROWS = 500
-LETTERS_AT_ONCE = 1 << 22
+LETTERS_AT_ONCE = 1 << 18  # so that what is made on the way stays in the cache
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
               codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
@@ -209,8 +209,9 @@ def read_plain(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | N
     inside = 0
     if quoted:
         inside = table.select(pl.all().str.count_matches(separator, literal=True).sum()).sum_horizontal()[0]
-    # NumPy counts one byte twice as fast as bytes.count does.
-    signs = int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == ord(separator)))
+    letters = np.frombuffer(body, dtype=np.uint8)  # which NumPy counts faster than bytes.count does
+    blocks = (letters[first : first + LETTERS_AT_ONCE] for first in range(0, len(letters), LETTERS_AT_ONCE))
+    signs = sum(int(np.count_nonzero(block == ord(separator))) for block in blocks)
     return table if signs == (table.width - 1) * table.height + inside else None
 
 

@@ -119,7 +119,8 @@ def parse_numbers(series: pl.Series, reading: Reading) -> Floats:
         values = _floats(series)
     else:
         values = np.full(len(series), np.nan)
-    result = np.where(np.isfinite(values), values, np.nan)
+    finite = np.isfinite(values)
+    result = values if finite.all() else np.where(finite, values, np.nan)
     gaps = [code for code in (_as_float(text) for text in reading.missing) if code is not None]
     return np.where(np.isin(result, gaps), np.nan, result) if gaps else result
 
