@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
-
 import msgspec
 import numpy as np
 import polars as pl
@@ -15,7 +12,7 @@ from tests.data.tables import as_text, houses, known
 
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.settings import EncodeSettings
-from glasshouse.data.encode import Encoder, Features, _parts, encode, encode_target, fit_encoder
+from glasshouse.data.encode import Encoder, Features, _quantiles, encode, encode_target, fit_encoder
 from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
 from glasshouse.data.schema import Schema
@@ -209,23 +206,14 @@ def test_dates_become_the_parts_that_vary() -> None:
     assert features.numbers[3].tolist() == [0] * 5
 
 
-@pytest.mark.parametrize("step", [timedelta(hours=7), timedelta(days=40, minutes=5)])
-def test_the_parts_of_a_date_are_those_of_the_calendar(step: timedelta) -> None:
-    start = datetime(1969, 12, 28, 13, 45)  # before and after 1970; many moments a day, or few in a long time
-    times = [start + place * step for place in range(200)]
-    cells = pl.Series("c", [None, *times])
-    column = infer_schema(read({"c": cells, "y": [0.5] * 100 + [1.5] * 101}), "y").column("c")
-    epoch = datetime(1970, 1, 1)
-    expected: dict[str, Any] = {
-        "year": [time.year for time in times], "month": [time.month for time in times],
-        "day": [time.day for time in times], "weekday": [time.isoweekday() for time in times],
-        "hour": [time.hour for time in times], "minute": [time.minute for time in times],
-        "days": [(time - epoch) / timedelta(days=1) for time in times],
-    }  # fmt: skip
-    for part, values in _parts(cells, column):
-        np.testing.assert_allclose(values[1:], expected.pop(part), rtol=1e-12, err_msg=part)
-        assert np.isnan(values[0])
-    assert not expected
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 100, 1003])
+def test_quantiles_of_counted_values_are_those_of_the_rows(rows: int) -> None:
+    random = np.random.default_rng(rows)
+    values = np.unique(random.normal(size=9).round(1)) * 1e3
+    cells = random.choice(values, rows)
+    different, counts = np.unique(cells, return_counts=True)
+    for shares in (np.array([0.25, 0.5, 0.75]), np.linspace(0, 1, 1000)):
+        assert np.array_equal(_quantiles(different, counts, shares), np.quantile(cells, shares))
 
 
 def test_padded_codes_and_numbers_meet() -> None:

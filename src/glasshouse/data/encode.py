@@ -7,7 +7,7 @@ rows alone, and is stored with the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,15 +21,13 @@ from glasshouse.core.settings import EncodeSettings
 from glasshouse.data.coded import Coded, coded
 from glasshouse.data.frame import Frame, cost_of, side_by_side
 from glasshouse.data.labels import Labels, labels_of
+from glasshouse.data.parts import DATE_PARTS, Part, Repeated, parts_of
 from glasshouse.data.schema import Column, Schema
 from glasshouse.data.targets import read_target
-from glasshouse.data.values import Floats, parse_labels, parse_numbers, parse_times, parse_yesno
+from glasshouse.data.values import Floats, parse_labels, parse_yesno
 
 _Codes = tuple[tuple["NumberCode", ...], tuple["FlagCode", ...], tuple["CategoryCode", ...]]
-Part = Literal["value", "year", "month", "day", "weekday", "hour", "minute", "days"]
 Scaling = Literal["robust", "standard", "quantile"]
-_PARTS_OF_A_DAY = ("year", "month", "day", "weekday")
-DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "minute", "days")
 MOST_LABELS = 10_000  # of one embedded category; rarer ones share the place of the unseen
 MOST_QUANTILES = 1000
 ROWS_AT_ONCE = 1 << 15  # when a table is encoded: what is made on the way stays small
@@ -181,16 +179,19 @@ def encode(frame: Frame, schema: Schema, encoder: Encoder) -> Features:
         schema: of the training table.
         encoder: fitted on the training rows.
     """
-    numbers = np.empty((frame.num_rows, encoder.num_numbers), dtype=np.float32)
-    flags = np.empty((frame.num_rows, encoder.num_flags), dtype=np.int8)
-    categories = np.empty((frame.num_rows, len(encoder.categories)), dtype=np.int64)
-    whole = Features(numbers, flags, categories)
+    whole = Features(
+        numbers=np.empty((frame.num_rows, encoder.num_numbers), dtype=np.float32),
+        flags=np.empty((frame.num_rows, encoder.num_flags), dtype=np.int8),
+        categories=np.empty((frame.num_rows, len(encoder.categories)), dtype=np.int64),
+    )
     sources = [_source(frame.table[part.column.name], part, encoder) for part in _shares(schema, encoder)]
 
     def fill(start: int) -> None:
         rows = slice(start, start + ROWS_AT_ONCE)
+        numbers = np.empty_like(whole.numbers[rows], order="F")  # column after column: a third of the time
         for source in sources:
-            source.fill(whole, rows)
+            source.fill(Features(numbers, whole.flags[rows], whole.categories[rows]), rows)
+        whole.numbers[rows] = numbers
 
     side_by_side(fill, range(0, frame.num_rows, ROWS_AT_ONCE), frame.num_rows)
     return whole
@@ -258,15 +259,15 @@ class _Source:
     coded: Coded | None
     values: Features | None
 
-    def fill(self, whole: Features, rows: slice) -> None:
-        """Puts the features of some rows in their places."""
+    def fill(self, features: Features, rows: slice) -> None:
+        """Puts the features of some rows in their places among the features of these rows."""
         if self.coded is not None and self.values is not None:
             found = self.values.take(self.coded.codes[rows])
         else:
             found = _features(self.cells[rows], self.share, self.encoder)
-        whole.numbers[rows, _span(self.share.numbers)] = found.numbers
-        whole.flags[rows, _span(self.share.flags)] = found.flags
-        whole.categories[rows, _span(self.share.categories)] = found.categories
+        features.numbers[:, _span(self.share.numbers)] = found.numbers
+        features.flags[:, _span(self.share.flags)] = found.flags
+        features.categories[:, _span(self.share.categories)] = found.categories
 
 
 def _source(cells: pl.Series, share: _Share, encoder: Encoder) -> _Source:
@@ -282,20 +283,21 @@ def _span(places: tuple[int, ...]) -> slice | list[int]:
 
 def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
     """The features of one column's cells, in the order of its places."""
-    numbers = np.empty((len(series), len(share.numbers)), dtype=np.float32)
+    numbers = np.empty((len(series), len(share.numbers)), dtype=np.float32, order="F")
     flags = np.empty((len(series), len(share.flags)), dtype=np.int8)
     categories = np.empty((len(series), len(share.categories)), dtype=np.int64)
     reading = share.column.reading
     codes = [encoder.flags[place] for place in share.flags]
     if share.numbers or any(code.what == "missing" for code in codes):
         wanted = [encoder.numbers[place] for place in share.numbers]
-        parts = dict(_parts(series, share.column, tuple(code.part for code in wanted)))
+        parts = dict(parts_of(series, share.column, tuple(code.part for code in wanted) or DATE_PARTS))
         for place, number in enumerate(wanted):
-            numbers[:, place] = _scaled(parts[number.part], number, encoder.scaling)
+            found = parts[number.part]
+            numbers[:, place] = Repeated(_scaled(found.values, number, encoder.scaling), found.codes).rows()
     labels = parse_labels(series, reading) if share.categories or any(code.what == "is" for code in codes) else None
     for place, flag in enumerate(codes):
         if flag.what == "missing":
-            flags[:, place] = np.isnan(next(iter(parts.values())))
+            flags[:, place] = np.isnan(next(iter(parts.values())).rows())
         elif flag.what == "yes":
             flags[:, place] = np.nan_to_num(2 * parse_yesno(series, reading) - 1, nan=0.0)
         elif labels is not None:
@@ -306,47 +308,17 @@ def _features(series: pl.Series, share: _Share, encoder: Encoder) -> Features:
     return Features(numbers=numbers, flags=flags, categories=categories)
 
 
-def _parts(series: pl.Series, column: Column, wanted: tuple[Part, ...] = ()) -> Iterator[tuple[Part, Floats]]:
-    """The numbers in one column, NaN where missing: its value, or each calendar part of its times in turn."""
-    if column.kind != "datetime":
-        yield "value", parse_numbers(series, column.reading)
-        return
-    codes = coded(series)
-    times = parse_times(series if codes is None else codes.values, column.reading)
-    for part in wanted or DATE_PARTS:
-        yield part, _part(times, part) if codes is None else _part(times, part)[codes.codes]
-
-
-def _part(times: pl.Series, part: Part) -> Floats:
-    if part == "days":
-        return (times.cast(pl.Int64) / 86_400_000_000).cast(pl.Float64).to_numpy()
-    if part not in _PARTS_OF_A_DAY:
-        return _calendar(times, part)
-    # Many moments lie on few days: a day's parts are looked up in the calendar once.
-    days = times.dt.date().cast(pl.Int32)
-    first, last = days.min(), days.max()
-    if not isinstance(first, int) or not isinstance(last, int) or last - first >= len(days):
-        return _calendar(times, part)
-    calendar = pl.Series(np.arange(first, last + 1, dtype=np.int32)).cast(pl.Date)
-    return pl.Series(_calendar(calendar, part))[days - first].to_numpy()
-
-
-def _calendar(times: pl.Series, part: Part) -> Floats:
-    found: pl.Series = getattr(times.dt, part)()
-    return found.cast(pl.Float64).to_numpy()
-
-
 def _fit_column(series: pl.Series, column: Column, settings: EncodeSettings, scaling: Scaling) -> _Codes:
     """The features that one column of training rows gives."""
     name = column.name
     if column.kind == "yesno":
         return (), (FlagCode(column=name, what="yes"),), ()
     if column.kind in ("number", "datetime"):
-        numbers, missing = [], 0
-        for part, values in _parts(series, column):
-            missing = int(np.isnan(values).sum())  # the same in every part
-            number = _fit_number(name, part, values, scaling)
+        numbers = []
+        for part, found in parts_of(series, column):
+            number = _fit_number(name, part, found, scaling)
             numbers += [number] if number is not None else []
+        missing = int(np.isnan(found.rows()).sum())  # the same in every part
         gaps = 0 < missing < len(series)
         return tuple(numbers), (FlagCode(column=name, what="missing"),) if gaps else (), ()
     labels = _common_labels(labels_of(series, column.reading), settings.rare)
@@ -355,25 +327,52 @@ def _fit_column(series: pl.Series, column: Column, settings: EncodeSettings, sca
     return (), (), (CategoryCode(column=name, labels=labels),)
 
 
-def _fit_number(column: str, part: Part, values: Floats, scaling: Scaling) -> NumberCode | None:
+def _fit_number(column: str, part: Part, found: Repeated, scaling: Scaling) -> NumberCode | None:
     """The centre and scale of one feature; None where it does not vary."""
-    finite = values[np.isfinite(values)]
-    if not len(finite) or finite.min() == finite.max():
+    # A sum's last bit hangs on its order: it is that of the rows, however a column's cells are kept.
+    in_order = scaling == "standard" and part in ("value", "days")
+    values, counts = Repeated(found.rows()).counted() if in_order else found.counted()
+    if not len(values) or values.min() == values.max():
         return None
     if scaling == "quantile":
-        few = len(finite) <= MOST_QUANTILES
-        quantiles = np.sort(finite) if few else np.quantile(finite, np.linspace(0, 1, MOST_QUANTILES))
+        few = (len(values) if counts is None else int(counts.sum())) <= MOST_QUANTILES
+        shares = np.linspace(0, 1, MOST_QUANTILES)
+        quantiles = np.sort(_every(values, counts)) if few else _quantiles(values, counts, shares)
         return NumberCode(column=column, part=part, quantiles=tuple(quantiles.tolist()))
     with np.errstate(over="ignore", invalid="ignore"):
         if scaling == "standard":
-            center, scale = float(finite.mean()), float(finite.std())
+            center = float(np.average(values, weights=counts))
+            scale = float(np.sqrt(np.average((values - center) ** 2, weights=counts)))
         else:
-            low, center, high = (float(value) for value in np.quantile(finite, (0.25, 0.5, 0.75)))
-            scale = high - low or (float(finite.max()) - float(finite.min())) / 2
+            low, center, high = _quantiles(values, counts, np.array([0.25, 0.5, 0.75])).tolist()
+            scale = high - low or (float(values.max()) - float(values.min())) / 2
     if not np.isfinite([center, scale]).all() or scale <= 0:
         # Values near the largest float overflow a sum or a difference: halve them first, to the same centre and scale.
-        center, scale = float(np.median(finite)), float(finite.max() / 2 - finite.min() / 2)
+        center, scale = float(np.median(_every(values, counts))), float(values.max() / 2 - values.min() / 2)
     return NumberCode(column=column, part=part, center=center, scale=scale)
+
+
+def _every(values: Floats, counts: npt.NDArray[np.int64] | None) -> Floats:
+    return values if counts is None else np.repeat(values, counts)
+
+
+def _quantiles(values: Floats, counts: npt.NDArray[np.int64] | None, shares: Floats) -> Floats:
+    """The quantiles as `np.quantile` finds them; of rising values, where it is counted how many rows hold each.
+
+    Shapes:
+        returns: (shares,) float64
+    """
+    if counts is None:
+        return np.asarray(np.quantile(values, shares))
+    ends = np.cumsum(counts)
+    places = shares * (ends[-1] - 1)
+    below = np.floor(places)
+    left, right = (
+        values[np.searchsorted(ends, np.minimum(row, ends[-1] - 1), side="right")] for row in (below, below + 1)
+    )
+    share = places - below
+    found: Floats = np.where(share < 0.5, left + (right - left) * share, right - (right - left) * (1 - share))
+    return found
 
 
 def _scaled(values: Floats, code: NumberCode, scaling: Scaling) -> Floats:
