@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +23,7 @@ from glasshouse.core.records import AnyEvent, EpochEnd, Finished, Manifest, Metr
 from glasshouse.model import load
 from glasshouse.network.pack import Pack
 from glasshouse.runs import Run, check, open_run, report, train
+from glasshouse.training.written import WrittenStep
 
 from .conftest import Make, people
 
@@ -119,12 +121,18 @@ def test_the_same_command_gives_the_same_bits_and_another_seed_does_not(small: M
 # --- how deep it is ---------------------------------------------------------------------------------------------------
 
 
-def test_at_most_five_calls_from_train_to_forward(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("inside", "settings"),
+    [(Pack.forward, {"network.activation": "gelu"}), (WrittenStep.step, {})],
+    ids=["by autograd", "written out"],
+)
+def test_at_most_five_calls_from_train_to_the_network(
+    inside: Callable[..., Any], settings: dict[str, Any], small: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Frames of ours between the verb and the network, generators counted; torch's own between them are not ours."""
-    inside = Pack.forward
     stacks: set[tuple[str, ...]] = set()
 
-    def forward(self: Pack, *arguments: Any) -> Any:
+    def looked_at(*arguments: Any) -> Any:
         names: list[str] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
@@ -134,10 +142,11 @@ def test_at_most_five_calls_from_train_to_forward(small: Make, monkeypatch: pyte
                 if path.endswith("runs/train.py") and names[-1] == "train":
                     stacks.add(tuple(names[::-1]))
             frame = frame.f_back
-        return inside(self, *arguments)
+        return inside(*arguments)
 
-    monkeypatch.setattr(Pack, "forward", forward)
-    small("example:iris", "species", settings={"training.epochs": 1})
+    owner = Pack if inside is Pack.forward else WrittenStep
+    monkeypatch.setattr(owner, inside.__name__, looked_at)
+    small("example:iris", "species", settings={"training.epochs": 1, **settings})
     training = [stack for stack in stacks if "train_epoch" in stack]
     assert training and all(len(stack) <= 5 for stack in training), training
 

@@ -17,10 +17,12 @@ from glasshouse.training.plan import Plan, decide_folds, make_plan
 TINY = {"network.width": 12, "pack.members": 4, "training.epochs": 6, "training.batch_size": 32, "pack.folds": 1}
 
 
-def features(numbers: np.ndarray) -> Features:
-    """Features of numbers alone."""
+def features(numbers: np.ndarray, cardinalities: tuple[int, ...] = ()) -> Features:
+    """Features of numbers, and of categories that say roughly how large the first of them is."""
     rows = len(numbers)
-    return Features(numbers.astype(np.float32), np.zeros((rows, 0), np.float32), np.zeros((rows, 0), np.int64))
+    codes = [np.digitize(numbers[:, 0], np.linspace(-2, 2, count - 1)) for count in cardinalities]
+    categories = np.stack(codes, axis=1) if codes else np.zeros((rows, 0), np.int64)
+    return Features(numbers.astype(np.float32), np.zeros((rows, 0), np.int8), categories)
 
 
 def table(task: Task, rows: int, seed: int = 0, columns: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +36,9 @@ def table(task: Task, rows: int, seed: int = 0, columns: int = 5) -> tuple[np.nd
     return numbers, np.digitize(signal, edges).astype(np.int64)
 
 
-def planned(task: Task = "regression", rows: int = 160, **settings: Any) -> tuple[Plan, TrainingData]:
+def planned(
+    task: Task = "regression", rows: int = 160, cardinalities: tuple[int, ...] = (), **settings: Any
+) -> tuple[Plan, TrainingData]:
     """A plan and its data; settings by dotted name, `__` for the dot."""
     given = {name.replace("__", "."): value for name, value in settings.items()}
     asked = build_settings({"source": "none", "target": "y", **TINY, **given})
@@ -42,8 +46,9 @@ def planned(task: Task = "regression", rows: int = 160, **settings: Any) -> tupl
     held, held_target = table(task, 80, seed=1)
     asked = decide_folds(asked, rows)
     classes = {"regression": 0, "binary": 2, "multiclass": 3}[task]
-    plan = make_plan(asked, task, classes, FeatureSpec(num_numbers=numbers.shape[1], num_flags=0), numbers)
-    return plan, TrainingData(features(numbers), target, features(held), held_target)
+    spec = FeatureSpec(num_numbers=numbers.shape[1], num_flags=0, cardinalities=cardinalities)
+    plan = make_plan(asked, task, classes, spec, numbers)
+    return plan, TrainingData(features(numbers, cardinalities), target, features(held, cardinalities), held_target)
 
 
 def run(plan: Plan, data: TrainingData, watch: Callable[[Any], None] | None = None) -> tuple[list[Any], Trained]:

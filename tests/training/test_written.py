@@ -27,6 +27,14 @@ DENSE = {
 }  # fmt: skip
 
 
+# What a run does unless told otherwise: three depths, a way around, rows normalised, units dropped, half of the
+# members without pieces, and own learning rates.
+DEFAULT: dict[str, Any] = {
+    "network__hidden": None, "network__width": 12, "network__dropout": None, "network__embedding": None,
+    "pack__members": 8, "optimiser__name": None,
+}  # fmt: skip
+
+
 def both_ways(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[tuple[Any, Trained], tuple[Any, Trained]]:
     """The events and the end of a training by the written step, and by autograd."""
     plan, data = planned(**{**DENSE, **settings})
@@ -54,6 +62,31 @@ def test_a_training_is_autograds(task: str, activation: str, optimiser: str, mon
     assert end.best_single.origins == their_end.best_single.origins
     for name, tensor in end.best_single.pack.tensors().items():
         torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("cardinalities", [(), (9, 40)])
+@pytest.mark.parametrize("together", [1 << 18, 1000])
+def test_a_training_without_any_settings_is_autograds(
+    task: str, cardinalities: tuple[int, ...], together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["glasshouse.training.written"], "TOGETHER", together)
+    settings = {**DEFAULT, "task": task, "cardinalities": cardinalities, "pack__halvings": 1}
+    plan, _ = planned(**{**DENSE, **settings})
+    seen = {(member.embedding, len(member.hidden), member.dropout > 0) for member in plan.members}
+    assert len({reading for reading, _, _ in seen}) == 2 and len({depth for _, depth, _ in seen}) == 3
+    assert {drops for _, _, drops in seen} == {True, False}
+    assert (plan.spec.normalisation, plan.spec.skip, plan.settings.optimiser.name) == ("layer", True, "adamw")
+    (ours, end), (theirs, their_end) = both_ways(monkeypatch, **settings)
+    assert epochs(ours)[-1].members == epochs(theirs)[-1].members != epochs(ours)[0].members
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
+        for layer, twin in zip(mine.layers, other.layers, strict=True):
+            assert layer.gradient_norm == pytest.approx(twin.gradient_norm, rel=1e-2)
+            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-2)
+    for name, tensor in end.best_single.pack.tensors().items():
+        torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-2, atol=1e-4)
 
 
 def test_members_that_stop_leave_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +128,13 @@ def test_folds_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"optimiser__name": "sgd"}, False),
         ({"optimiser__name": "rmsprop"}, False),
         ({"network__activation": "gelu"}, False),
-        ({"network__dropout": 0.3}, False),
-        ({"network__normalisation": "layer"}, False),
-        ({"network__skip": True}, False),
+        (DEFAULT, True),
+        ({**DEFAULT, "network__activation": "tanh"}, False),
+        ({**DEFAULT, "network__embedding": "periodic"}, False),
+        ({"network__activation": "tanh", "network__normalisation": "layer"}, True),
+        ({"network__normalisation": "batch"}, False),
+        ({"network__skip": True}, True),
+        ({"network__hidden": [5, 5], "network__skip": True}, False),
         ({"network__hidden": []}, False),
         ({"training__clip_norm": 1.0}, False),
         ({"training__loss": "huber"}, False),
@@ -111,10 +148,12 @@ def test_what_it_cannot_do_is_left_to_autograd(settings: dict[str, Any], written
     assert can_be_written(plan) is written_out
 
 
-def stepped(loss: str, activation: str) -> tuple[Callable[[], Any], list[torch.Tensor], torch.Tensor, torch.Tensor]:
+def stepped(
+    loss: str, activation: str, **settings: Any
+) -> tuple[Callable[[], Any], list[torch.Tensor], torch.Tensor, torch.Tensor]:
     """(one written step, autograd's gradients for it, its losses, autograd's)."""
     task = {"mse": "regression", "bce": "binary", "cross_entropy": "multiclass"}[loss]
-    plan, _ = planned(**{**DENSE, "task": task, "network__activation": activation})
+    plan, _ = planned(**{**DENSE, "task": task, "network__activation": activation, **settings})
     pack = build(plan.spec)
     initialise(pack, plan.settings.network, torch.Generator().manual_seed(0))
     batch = a_batch(plan, task)
@@ -151,6 +190,25 @@ def test_the_gradients_of_a_step_are_autograds(loss: str, activation: str) -> No
     take_step, expected, _, _ = stepped(loss, activation)
     for found, gradient in zip(take_step(), expected, strict=True):
         torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("normalisation", ["none", "layer"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_ways_around_and_norms_have_autograds_gradients(skip: bool, normalisation: str, activation: str) -> None:
+    settings = {"network__hidden": [9, 9, 7], "network__skip": skip, "network__normalisation": normalisation}
+    take_step, expected, _, _ = stepped("mse", activation, **settings)
+    for found, gradient in zip(take_step(), expected, strict=True):
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_norm_that_is_a_little_off_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "_norm_back", lambda *arguments: [torch.ops.aten.native_layer_norm_backward(
+        *arguments)[0] * 1.001])  # fmt: skip
+    take_step, expected, _, _ = stepped("mse", "relu", network__normalisation="layer")
+    with pytest.raises(AssertionError, match="not close"):
+        for found, gradient in zip(take_step(), expected, strict=True):
+            torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_a_slope_that_is_a_little_off_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,9 @@ A layer that only the deeper members have holds the parameters of just those, th
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -121,15 +124,29 @@ class PackDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Zeroes units of x (the first members, rows, features) while training, and scales the others up."""
-        thresholds = self.thresholds[: x.shape[0]]
-        if not self.training or not bool(thresholds.any()):
-            return x
-        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
-        random = words.random_(-(2**63), None, generator=self.generator).view(torch.uint8)[: x.numel()]
+        random = self.draw(x.shape) if self.training else None
+        return x if random is None else x * self.kept(random, self.thresholds[: x.shape[0]]).to(x.device)
+
+    def draw(self, shape: Sequence[int]) -> Tensor | None:
+        """A random byte for every unit (the first members, rows, features); None where no member drops any."""
+        if not bool(self.thresholds[: shape[0]].any()):
+            return None
+        units = math.prod(shape)
+        words = torch.empty(-(-units // 8), dtype=torch.int64)
+        return words.random_(-(2**63), None, generator=self.generator).view(torch.uint8)[:units].view(*shape)
+
+    @staticmethod
+    def kept(random: Tensor, thresholds: Tensor, out: Tensor | None = None) -> Tensor:
+        """What the units of some members are multiplied with: 0, or a little more than 1.
+
+        Args:
+            random: (members, rows, features), as drawn.
+            thresholds: (members,) of these members.
+            out: where to put it.
+        """
         # Straight to floats: a product of booleans and floats takes four times as long.
-        kept = torch.ge(random.view(x.shape), thresholds.view(-1, 1, 1), out=torch.empty(x.shape, dtype=x.dtype))
-        scale = 256.0 / (256.0 - thresholds.float())
-        return x * kept.mul_(scale.view(-1, 1, 1)).to(x.device)
+        kept = torch.ge(random, thresholds.view(-1, 1, 1), out=torch.empty(random.shape) if out is None else out)
+        return kept.mul_((256.0 / (256.0 - thresholds.float())).view(-1, 1, 1))
 
 
 class PackBlock(nn.Module):

@@ -69,7 +69,7 @@ class PackOptimiser:
         scale = (norm / (lengths + 1e-6)).clamp(max=1.0)
         for parameter in self.parameters:
             if parameter.grad is not None:
-                parameter.grad.mul_(_shaped(scale, parameter))
+                parameter.grad.mul_(shaped(scale, parameter))
         return lengths
 
     @torch.no_grad()
@@ -93,13 +93,13 @@ class PackOptimiser:
             direction.zero_()
             gradient = parameter.grad
             if gradient is not None and decays and not self.decoupled:
-                gradient = gradient + parameter * _shaped(self.weight_decay, parameter)
+                gradient = gradient + parameter * shaped(self.weight_decay, parameter)
             direction.grad = gradient
         self._step_directions()
         for parameter, direction, decays in zip(self.parameters, self.directions, self.decays, strict=True):
             if decays and self.decoupled:
-                parameter.mul_(1 - _shaped(rate * self.weight_decay, parameter))
-            direction.mul_(_shaped(rate, parameter))
+                parameter.mul_(1 - shaped(rate * self.weight_decay, parameter))
+            direction.mul_(shaped(rate, parameter))
             parameter.add_(direction)
 
     @torch.no_grad()
@@ -150,6 +150,6 @@ class PackOptimiser:
             )  # fmt: skip
 
 
-def _shaped(values: Tensor, parameter: Tensor) -> Tensor:
+def shaped(values: Tensor, parameter: Tensor) -> Tensor:
     """(members,) as (members here, 1, 1 ...), for a parameter of the first few members."""
     return values[: parameter.shape[0]].view(-1, *[1] * (parameter.dim() - 1))

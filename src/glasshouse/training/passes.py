@@ -3,22 +3,36 @@
     forward    zₗ = aₗ₋₁ Wₗ + bₗ        aₗ = f(zₗ); the last z are the outputs
     backward   ∂Wₗ = aₗ₋₁ᵀ ∂zₗ          ∂bₗ = Σ rows ∂zₗ          ∂aₗ₋₁ = ∂zₗ Wₗᵀ          ∂zₗ₋₁ = ∂aₗ₋₁ · f'(zₗ₋₁)
 
+and where a network has them, between z and f the normalisation n = (z - mean z) / deviation z, then n · scale + shift;
+after f the mask d of dropout; and a way around, aₗ = aₗ₋₁ + d · f(...):
+
+    backward   ∂h = ∂aₗ · d · f'          ∂scale = Σ rows ∂h · n          ∂shift = Σ rows ∂h          ∂n = ∂h · scale
+               ∂z = (∂n - mean ∂n - n · mean(∂n · n)) / deviation z          ∂aₗ₋₁ = ∂aₗ + ∂zₗ Wₗᵀ
+
 Every product writes into memory that is made once for batches of a size and used again at every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from glasshouse.data.batches import Batch
+from glasshouse.network.layers import PackDropout
+
 _relu_back = torch.ops.aten.threshold_backward.grad_input
 _tanh_back = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
+_norm_back = torch.ops.aten.native_layer_norm_backward
+_lookup_back = torch.ops.aten.embedding_dense_backward
+NORM_EPSILON = 1e-5  # of `PackLayerNorm`
 # f in place, and ∂z from ∂a and a, into ∂a. All three slopes follow from the activation itself.
-BENDS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+Bends = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+BENDS: dict[str, Bends] = {
     "relu": (torch.relu_, lambda grad, a: _relu_back(grad, a, 0, grad_input=grad)),
     "tanh": (torch.tanh_, lambda grad, a: _tanh_back(grad, a, grad_input=grad)),
     "sigmoid": (torch.sigmoid_, lambda grad, a: _sigmoid_back(grad, a, grad_input=grad)),
@@ -54,6 +68,15 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
 LOSSES = {"mse": _squared_error, "bce": _binary_cross_entropy, "cross_entropy": _cross_entropy}
 
 
+class Norm(NamedTuple):
+    """What scales and shifts a layer's normalised rows, (members, 1, units) each, and where the gradients go."""
+
+    scale: Tensor
+    shift: Tensor
+    scale_grad: Tensor
+    shift_grad: Tensor
+
+
 class Layer(NamedTuple):
     """A layer's parameters, each with the member axis first, and where their gradients go."""
 
@@ -61,69 +84,246 @@ class Layer(NamedTuple):
     bias: Tensor  # (members, 1, out_features)
     weight_grad: Tensor
     bias_grad: Tensor
+    norm: Norm | None = None
+
+    def of(self, members: slice) -> Layer:
+        """The part of some members."""
+        norm = None if self.norm is None else Norm(*(part[members] for part in self.norm))
+        weight, bias, weight_grad, bias_grad = (part[members] for part in self[:4])
+        return Layer(weight, bias, weight_grad, bias_grad, norm)
 
 
-class _Place(NamedTuple):
-    """A layer as the batches of one size go through it."""
+class Lookup(NamedTuple):
+    """The tables of embedded categories, and where their gradients go."""
+
+    weight: Tensor  # (members, labels of all columns, size)
+    grad: Tensor
+    offsets: Tensor  # (columns,) where each column's labels begin
+
+    def places(self, codes: Tensor) -> Tensor:
+        """Codes (members, rows, columns) as rows of all members' tables below each other."""
+        members, labels, _ = self.weight.shape
+        return codes + self.offsets + (torch.arange(members) * labels).view(-1, 1, 1)
+
+    def forward(self, places: Tensor) -> Tensor:
+        """(members, rows, columns * size)"""
+        return nn.functional.embedding(places, self.weight.flatten(0, 1)).flatten(2)
+
+    def back(self, places: Tensor, grad: Tensor) -> None:
+        """From the gradient of what was looked up to that of the tables."""
+        members, labels, size = self.weight.shape
+        found = _lookup_back(grad.view(*places.shape, size), places, members * labels, -1, False)
+        self.grad.copy_(found.view_as(self.grad))
+
+
+class Scratch:
+    """Memory that neighbours use in turns, so that it stays in the processor's cache."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[object, ...], Tensor] = {}
+
+    def __call__(self, name: object, *shape: int) -> Tensor:
+        """The memory of that name and shape."""
+        key = (name, shape)
+        if key not in self.made:
+            self.made[key] = torch.empty(shape)
+        return self.made[key]
+
+
+class _Read(NamedTuple):
+    """An input that some of the members that go together read, and the rows of their weights that belong to it."""
+
+    members: slice
+    rows: slice
+    first: bool = True  # or it is added to what they have read
+
+
+class _Product(NamedTuple):
+    """An input times its rows of the weights, and what is added to it, make part of z."""
+
+    members: slice
+    weight: Tensor
+    weight_grad: Tensor
+    added: Tensor
+    z: Tensor
+
+
+class _Block:
+    """One hidden layer of some members, for batches of so many rows: the way there and back.
+
+    Args:
+        layer: its parameters.
+        reads: what is read by whom, one of each input.
+        rows: of a batch.
+        bends: of `BENDS`.
+        scratch: memory.
+        number: of the layer, which keeps its memory apart from that of the others.
+    """
+
+    def __init__(
+        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int, *,
+        around: bool,
+    ) -> None:  # fmt: skip
+        members, _, units = layer.weight.shape
+        shape = (members, rows, units)
+        self.layer, self.around = layer, around
+        self.bend, self.bend_back = bends
+        self.turned = layer.weight.mT
+        self.z = scratch((number, "z"), *shape)
+        self.out = self.z if layer.norm is None else scratch((number, "out"), *shape)
+        self.sum = scratch((number, "sum"), *shape) if around else self.out
+        self.grad = scratch((number, "grad"), *shape)  # ∂ of what the next layer reads
+        self.inner = scratch("inner", *shape) if around else self.grad
+        self.products = []
+        for who, what, first in reads:
+            z = self.z[who]
+            added = layer.bias[who] if first else z
+            self.products.append(_Product(who, layer.weight[who, what], layer.weight_grad[who, what], added, z))
+
+    def forward(self, inputs: Sequence[Tensor], kept: Tensor | None) -> Tensor:
+        """From what comes in to what the next layer reads; `kept` is the mask of dropout."""
+        self.inputs, self.kept = inputs, kept
+        for x, (_, weight, _, added, z) in zip(inputs, self.products, strict=True):
+            torch.baddbmm(added, x, weight, out=z)
+        norm = self.layer.norm
+        if norm is not None:
+            self.statistics = torch.native_layer_norm(self.z, self.z.shape[-1:], None, None, NORM_EPSILON)
+            torch.addcmul(norm.shift, self.statistics[0], norm.scale, out=self.out)
+        self.bend(self.out)
+        if kept is not None:
+            self.out.mul_(kept)
+        return torch.add(self.out, inputs[0], out=self.sum) if self.around else self.out
+
+    def back(self) -> Tensor:
+        """Fills the layer's gradients from `grad`, and returns ∂z."""
+        grad, norm = self.inner, self.layer.norm
+        if self.kept is not None:
+            torch.mul(self.grad, self.kept, out=grad)
+        elif self.around:
+            grad.copy_(self.grad)
+        self.bend_back(grad, self.out)  # what dropout has zeroed has no slope, as for a unit that is off
+        if norm is not None:
+            normal, mean, deviation = self.statistics
+            torch.sum(torch.mul(grad, normal, out=self.out), 1, keepdim=True, out=norm.scale_grad)
+            torch.sum(grad, 1, keepdim=True, out=norm.shift_grad)
+            units = self.z.shape[-1:]
+            grad = _norm_back(grad.mul_(norm.scale), self.z, units, mean, deviation, None, None, [True, False, False])[
+                0
+            ]
+        torch.sum(grad, 1, keepdim=True, out=self.layer.bias_grad)
+        for x, product in zip(self.inputs, self.products, strict=True):
+            torch.bmm(x.mT, grad[product.members], out=product.weight_grad)
+        return grad
+
+
+class _Head(NamedTuple):
+    """The last layer, for batches of so many rows."""
 
     layer: Layer
-    turned: Tensor  # the weight with its feature axes exchanged, as the way back needs it
-    out: Tensor  # zₗ, and then aₗ
-    turned_out: Tensor
-    grad: Tensor  # ∂zₗ
+    turned: Tensor
+    outputs: Tensor
+    grad: Tensor
+
+
+class Common(NamedTuple):
+    """What all members of a pack have in common."""
+
+    activation: str  # a name of `BENDS`
+    loss: str  # a name of `LOSSES`
+    skip: bool = False  # a way around every layer that is as wide as the one before
+    tables: Lookup | None = None  # of embedded categories; the first layer reads them behind the prepared features
+    dropout: PackDropout | None = None
 
 
 class Passes:
-    """Takes some neighbours in a pack forward and back together.
+    """Takes some neighbours in a pack forward and back together; they are as deep as each other.
 
     Args:
-        layers: of the whole pack, the head last.
-        members: which of its members these are.
-        activation: a name of `BENDS`.
-        loss: a name of `LOSSES`.
+        layers: theirs and those of other members of the pack, the head last.
+        members: which of the pack's members these are.
+        features: how many of the prepared ones each of these members reads.
+        common: what is the same for all.
+        scratch: memory, to be shared with others.
     """
 
-    def __init__(self, layers: Sequence[Layer], members: slice, activation: str, loss: str) -> None:
-        self.members = members
-        self.layers = [Layer(*(part[members] for part in layer)) for layer in layers]
-        self.bend, self.bend_back = BENDS[activation]
-        self.loss = LOSSES[loss]
-        self.memory: dict[int, list[_Place]] = {}  # by rows: an epoch's last batch may be shorter than the others
+    def __init__(
+        self, layers: Sequence[Layer], members: slice, features: Sequence[int], common: Common, scratch: Scratch
+    ) -> None:
+        self.members, self.scratch, self.common = members, scratch, common
+        self.layers = [layer.of(members) for layer in layers]
+        self.loss = LOSSES[common.loss]
+        tables, dropout = common.tables, common.dropout
+        self.tables = None if tables is None else Lookup(tables.weight[members], tables.grad[members], tables.offsets)
+        self.reads, first = [], 0
+        for some, alike in groupby(features):
+            end = first + len(list(alike))
+            self.reads.append(_Read(slice(first, end), slice(some)))
+            first = end
+        looked_up = 0 if tables is None else len(tables.offsets) * tables.weight.shape[2]
+        self.behind = slice(self.layers[0].weight.shape[1] - looked_up, None)
+        thresholds = None if dropout is None else dropout.thresholds[members]
+        self.thresholds = thresholds if thresholds is not None and bool(thresholds.any()) else None
+        self.memory: dict[int, tuple[list[_Block], _Head]] = {}  # by rows: an epoch's last batch may be shorter
 
-    def run(self, prepared: Tensor, targets: Tensor) -> Tensor:
+    def run(self, batch: Batch, random: Sequence[Tensor | None] = ()) -> Tensor:
         """Fills the gradients of these members.
 
         Args:
-            prepared: (all members, rows, features).
-            targets: (all members, rows).
+            batch: of all members.
+            random: what dropout has drawn for each layer.
 
         Returns:
             (members,) the mean losses.
         """
-        a = x = prepared[self.members]
-        *hidden, head = self.memory.get(x.shape[1]) or self._new_memory(x.shape[1])
-        for layer, _, out, _, _ in hidden:
-            a = self.bend(torch.baddbmm(layer.bias, a, layer.weight, out=out))
-        outputs = torch.baddbmm(head.layer.bias, a, head.layer.weight, out=head.out)
-        losses = self.loss(outputs, targets[self.members], head.grad)
-        layer, turned, grad = head.layer, head.turned, head.grad
-        for before in reversed(hidden):
-            torch.bmm(before.turned_out, grad, out=layer.weight_grad)
-            torch.sum(grad, 1, keepdim=True, out=layer.bias_grad)
-            grad = self.bend_back(torch.bmm(grad, turned, out=before.grad), before.out)
-            layer, turned = before.layer, before.turned
-        torch.bmm(x.mT, grad, out=layer.weight_grad)
-        torch.sum(grad, 1, keepdim=True, out=layer.bias_grad)
+        prepared = batch.prepared[self.members]
+        blocks, head = self.memory.get(prepared.shape[1]) or self._new_memory(prepared.shape[1])
+        inputs = [prepared[members, :, features] for members, features, _ in self.reads]
+        if self.tables is not None and batch.categories is not None:
+            places = self.tables.places(batch.categories[self.members])
+            inputs.append(self.tables.forward(places))
+        for number, block in enumerate(blocks):
+            inputs = [block.forward(inputs, self._kept(number, random))]
+        a = inputs[0]
+        outputs = torch.baddbmm(head.layer.bias, a, head.layer.weight, out=head.outputs)
+        losses = self.loss(outputs, batch.targets[self.members], head.grad)
+        torch.bmm(a.mT, head.grad, out=head.layer.weight_grad)
+        torch.sum(head.grad, 1, keepdim=True, out=head.layer.bias_grad)
+        torch.bmm(head.grad, head.turned, out=blocks[-1].grad)
+        for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
+            grad = block.back()
+            if block.around:
+                torch.baddbmm(block.grad, grad, block.turned, out=before.grad)
+            else:
+                torch.bmm(grad, block.turned, out=before.grad)
+        grad = blocks[0].back()
+        if self.tables is not None:
+            self.tables.back(places, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT))
         return losses.view(-1)
 
-    def _new_memory(self, rows: int) -> list[_Place]:
-        places = []
-        for layer in self.layers:
-            members, _, units = layer.weight.shape
-            out = layer.weight.new_empty(members, rows, units)
-            places.append(_Place(layer, layer.weight.mT, out, out.mT, torch.empty_like(out)))
-        self.memory[rows] = places
-        return places
+    def _kept(self, number: int, random: Sequence[Tensor | None]) -> Tensor | None:
+        drawn = random[number] if self.thresholds is not None and random else None
+        if drawn is None or self.thresholds is None:
+            return None
+        mine = drawn[self.members]
+        return PackDropout.kept(mine, self.thresholds, self.scratch((number, "kept"), *mine.shape))
+
+    def _new_memory(self, rows: int) -> tuple[list[_Block], _Head]:
+        *hidden, last = self.layers
+        reads = list(self.reads)
+        if self.tables is not None:
+            reads.append(_Read(slice(None), self.behind, first=False))
+        blocks = []
+        for number, layer in enumerate(hidden):
+            _, inside, units = layer.weight.shape
+            around = self.common.skip and inside == units
+            blocks.append(
+                _Block(layer, reads, rows, BENDS[self.common.activation], self.scratch, number, around=around)
+            )
+            reads = [_Read(slice(None), slice(None))]
+        shape = (last.weight.shape[0], rows, last.weight.shape[2])
+        head = _Head(last, last.weight.mT, self.scratch("outputs", *shape), self.scratch("grad", *shape))
+        self.memory[rows] = blocks, head
+        return blocks, head
 
 
 class _LonePlace(NamedTuple):
@@ -158,8 +358,9 @@ class LonePasses:
         self.loss = LOSSES[loss]
         self.memory: dict[int, tuple[list[_LonePlace], Tensor, Tensor]] = {}
 
-    def run(self, prepared: Tensor, targets: Tensor) -> Tensor:
-        """Fills the network's gradients, as `Passes.run` does, from (1, rows, features) and (1, rows)."""
+    def run(self, batch: Batch, random: Sequence[Tensor | None] = ()) -> Tensor:
+        """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
+        prepared, _, targets, _ = batch
         rows = targets.shape[1]
         places, outputs, grad = self.memory.get(rows) or self._new_memory(rows)
         place = places[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 import msgspec
@@ -306,6 +306,8 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
     rates, decays = _draw_log(random, rate, members), _draw_log(random, decay, members)
     dropout = _draw_dropout(random, drop, members)
     parameters = {depth: spec.num_parameters(depth) for depth in set(spec.depths)}
+    depths = spec.depths[:: _known(settings.pack.folds)]
+    readings = _readings(settings, depths)
     return tuple(
         MemberInfo(
             member=place,
@@ -314,17 +316,26 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
             learning_rate=float(rates[place]),
             weight_decay=float(decays[place]),
             dropout=float(dropout[place]),
-            embedding=_reading(settings, place),
+            embedding=readings[place],
         )
-        for place, depth in enumerate(spec.depths[:: _known(settings.pack.folds)])
+        for place, depth in enumerate(depths)
     )
 
 
-def _reading(settings: Settings, place: int) -> str:
-    """How a member reads numbers: in a mixed pack every second one in pieces, the others as they are."""
-    if settings.network.embedding == "mixed":
-        return "none" if place % 2 else "piecewise"
-    return settings.network.embedding or "none"
+def _readings(settings: Settings, depths: tuple[int, ...]) -> list[str]:
+    """How each member reads numbers: in a mixed pack half of those of a depth in pieces, the others as they are.
+
+    Those that read alike stand side by side, so that they can be multiplied together.
+    """
+    if settings.network.embedding != "mixed":
+        return [settings.network.embedding or "none"] * len(depths)
+    found: list[str] = []
+    for _, alike in groupby(depths):
+        end = len(found) + len(list(alike))
+        pieces = (end + 1) // 2 - (len(found) + 1) // 2  # half, by turns half a member more and half a member less
+        found += ["piecewise"] * pieces
+        found += ["none"] * (end - len(found))
+    return found
 
 
 def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:

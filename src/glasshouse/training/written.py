@@ -10,42 +10,63 @@ on keeping its books. The numbers are autograd's own, and tests hold them to it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from itertools import accumulate, groupby
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from glasshouse.data.batches import Batch
-from glasshouse.network.layers import PackBlock
+from glasshouse.network.layers import PackBlock, PackLayerNorm, PackLinear
 from glasshouse.network.pack import Pack
-from glasshouse.training.optimiser import PackOptimiser
-from glasshouse.training.passes import BENDS, LOSSES, Layer, LonePasses, Passes
+from glasshouse.training.optimiser import PackOptimiser, shaped
+from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch
 from glasshouse.training.plan import Plan, device_of
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
+Views = dict[int, list[Tensor]]  # by a parameter's identity: its values and its gradient
 TOGETHER = 262_144  # activations of one layer that go together: 1 MiB stays in the cache of a processor's core
 
 
 def can_be_written(plan: Plan) -> bool:
     """Whether this step does all that a plan asks for; where it does not, autograd's does."""
     spec, settings = plan.spec, plan.settings
-    plain = (
-        spec.normalisation == "none"
-        and settings.network.embedding != "mixed"
-        and not spec.skip
+    drops = any(member.dropout > 0.0 for member in plan.members)
+    dense = (
+        spec.normalisation in ("none", "layer")
         and not spec.waves
-        and not spec.features.cardinalities
+        and len(spec.hidden) > 0
+        and spec.activation in BENDS
+        and (spec.activation == "relu" or not drops)
+        and not (spec.skip and spec.in_features == spec.hidden[0])  # a way around what not all members see
     )
-    dense = plain and len(set(spec.depths)) == 1 and len(spec.hidden) > 0 and spec.activation in BENDS
     steps = settings.optimiser.name in ("adam", "adamw") and settings.training.clip_norm is None
     losses = settings.training.loss in LOSSES and not settings.training.label_smoothing
-    even = settings.training.class_weights != "balanced" and all(member.dropout == 0.0 for member in plan.members)
+    even = settings.training.class_weights != "balanced"
     return dense and steps and losses and even and device_of(settings).type == "cpu"
+
+
+class _Share(NamedTuple):
+    """Stretches of the long vectors that move alike."""
+
+    network: int  # whose learning rate they have
+    decay: float
+    values: list[Tensor]
+    grads: list[Tensor]
+    means: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
 
 
 class WrittenStep:
     """Steps a dense pack whose plan `can_be_written`.
 
     Args:
-        pack: its parameters become views of one long vector, so that the update is a handful of sums over all of them.
+        pack: its parameters become views of one long vector, so that the update is a few calls over all of them. Where
+            members have rates of their own, the weights come first, tensor after tensor, and then what is small, member
+            after member: what moves alike lies together.
         optimiser: gives each member's learning rate and decay, and is given the gradients and directions to show.
         loss: mse, bce or cross_entropy.
     """
@@ -55,9 +76,9 @@ class WrittenStep:
         self.steps, self.one = _bare(torch.zeros(())), _bare(torch.ones(()))
         self.unbooked = torch.inference_mode()
         self.passes: list[Passes] | list[LonePasses] = []
-        self.unseen_rate: float | None = None  # of a last step that went past `direction`
+        self.last_rates: list[float] = []  # of the last step
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
-        self._lay_out(zeros, [zero.clone() for zero in zeros])
+        self._lay_out(zeros, zeros)
 
     def step(self, batch: Batch, factor: float | Tensor) -> Tensor:
         """One update of every member.
@@ -70,9 +91,11 @@ class WrittenStep:
             (members,) the losses before the update.
         """
         with self.unbooked:
+            rows = batch.targets.shape[1]
             if not self.passes:
-                self.passes = self._cut(batch.targets.shape[1])
-            losses = [part.run(batch.prepared, batch.targets) for part in self.passes]
+                self.passes = self._cut(rows)
+            random = self._draw(rows) if self.pack.dropout is not None else ()
+            losses = [part.run(batch, random) for part in self.passes]
             self._update(factor)
             return losses[0] if len(losses) == 1 else torch.cat(losses)
 
@@ -82,99 +105,173 @@ class WrittenStep:
         Args:
             kept: what `Pack.keep` returned.
         """
-        places = [kept[parameter] for parameter in self.optimiser.parameters]
+        places = [kept[owner] for owner in self.owners]
+        left = [place for place, owner in enumerate(self.owners) if owner.shape[0]]
         moments = (self._views(self.mean), self._views(self.square))
-        self._lay_out(*([part[place] for part, place in zip(parts, places, strict=True)] for parts in moments))
+        self._lay_out(*([parts[place][places[place]] for place in left] for parts in moments))
 
     @torch.inference_mode()
     def show(self) -> None:
         """Fills the optimiser's directions with the step that was taken last, for whoever looks at them."""
-        if self.unseen_rate is not None:
-            mean = self.mean / (1.0 - KEEP ** float(self.steps))
-            square = self.square / (1.0 - KEEP_SQUARE ** float(self.steps))
-            torch.div(mean, square.sqrt_().add_(EPSILON), out=self.direction).mul_(-self.unseen_rate)
+        if not self.last_rates:
+            return
+        mean = self.mean / (1.0 - KEEP ** float(self.steps))
+        square = self.square / (1.0 - KEEP_SQUARE ** float(self.steps))
+        torch.div(mean, square.sqrt_().add_(EPSILON), out=self.direction)
+        rates = torch.tensor(self.last_rates)
+        for direction in self.optimiser.directions:
+            direction.mul_(shaped(-rates, direction))
+
+    def _draw(self, rows: int) -> list[Tensor | None]:
+        """What decides which units of each layer are dropped, as autograd's step would draw it."""
+        assert self.pack.dropout is not None
+        spec = self.pack.spec
+        shapes = [(spec.members_at(layer), rows, units) for layer, units in enumerate(spec.hidden)]
+        return [self.pack.dropout.draw(shape) for shape in shapes]
 
     def _update(self, factor: float | Tensor) -> None:
         self.steps.add_(self.one)
-        if isinstance(factor, Tensor):
-            factor = float(factor) if factor.numel() == 1 else self._spread(factor)
-        common = self.rate * factor if self.rate is not None and isinstance(factor, float) else None
-        rate = self.rates * factor if common is None else common
-        gradient = self.grad
-        if self.decay is not None and self.optimiser.decoupled:
-            self.parameters.mul_(1.0 - rate * self.decay)
-        elif self.decay is not None:
-            gradient = torch.addcmul(self.grad, self.parameters, self.decay, out=self.decayed)
-        if common is not None:
-            self._adam(self.parameters, gradient, common)
-        else:  # `direction` gets the step at learning rate 1, and each member goes its own length along it
-            self._adam(self.direction.zero_(), gradient, 1.0)
-            self.parameters.add_(self.direction.mul_(rate))
-        self.unseen_rate = common
-
-    def _adam(self, moved: Tensor, gradient: Tensor, rate: float) -> None:
-        """torch's own kernel, one pass over everything."""
-        torch._fused_adam_(
-            [moved], [gradient], [self.mean], [self.square], [], [self.steps], lr=rate, beta1=KEEP, beta2=KEEP_SQUARE,
-            weight_decay=0.0, eps=EPSILON, amsgrad=False, maximize=False,
-        )  # fmt: skip
+        factors = factor.expand(len(self.rates)).tolist() if isinstance(factor, Tensor) else [factor] * len(self.rates)
+        self.last_rates = [rate * each for rate, each in zip(self.rates, factors, strict=True)]
+        adam = torch._fused_adamw_ if self.optimiser.decoupled else torch._fused_adam_
+        for network, decay, values, grads, means, squares, steps in self.shares:
+            adam(
+                values, grads, means, squares, [], steps, lr=self.last_rates[network], beta1=KEEP, beta2=KEEP_SQUARE,
+                weight_decay=decay, eps=EPSILON, amsgrad=False, maximize=False,
+            )  # fmt: skip
 
     def _lay_out(self, means: list[Tensor], squares: list[Tensor]) -> None:
         """Puts parameters, gradients and moments into long vectors, and shows views of them as what they are."""
-        owners = self.optimiser.parameters
-        self.shapes = [owner.shape for owner in owners]
-        parameters = torch.cat([owner.detach().flatten() for owner in owners])
-        gradients, directions = torch.zeros_like(parameters), torch.zeros_like(parameters)
-        shown = zip(owners, *map(self._views, (parameters, gradients, directions)), strict=True)
-        for place, (owner, value, grad, direction) in enumerate(shown):
-            owner.data, owner.grad = value, grad
-            self.optimiser.directions[place] = direction
-        mean, square = (torch.cat([part.flatten() for part in parts]) for parts in (means, squares))
-        self.parameters, self.grad, self.direction, self.mean, self.square, self.decayed = map(
-            _bare, (parameters, gradients, directions, mean, square, torch.zeros_like(parameters))
-        )
+        self.owners = list(self.optimiser.parameters)
+        self.shapes = [owner.shape for owner in self.owners]
         rates, decays = self.optimiser.learning_rate, self.optimiser.weight_decay
-        self.rates = self._spread(rates)
-        self.rate = float(rates[0]) if bool((rates == rates[0]).all()) else None  # where all have the same
-        self.decay = self._spread(decays, only=self.optimiser.decays) if bool(decays.any()) else None
-        self.unseen_rate, self.passes = None, []
+        self.rates = rates.tolist()
+        self.alike = bool((rates == rates[0]).all()) and bool((decays == decays[0]).all())
+        self.whole = [self.alike or weighs for weighs in self.optimiser.decays]
+        pairs = list(zip(self.shapes, self.whole, strict=True))
+        sizes = [shape.numel() if whole else 0 for shape, whole in pairs]
+        small = [0 if whole else shape[1:].numel() for shape, whole in pairs]
+        self.behind, self.each = sum(sizes), sum(small)
+        starts = zip(self.whole, accumulate(sizes, initial=0), accumulate(small, initial=self.behind), strict=False)
+        self.starts = [place if whole else other for whole, place, other in starts]
+        vectors = [torch.zeros(self.behind + self.each * len(self.rates)) for _ in range(5)]
+        parameters, gradients, directions, *moments = map(self._views, vectors)
+        wanted: tuple[list[Tensor], ...] = ([owner.detach() for owner in self.owners], means, squares)
+        for views, tensors in zip((parameters, *moments), wanted, strict=True):
+            for view, tensor in zip(views, tensors, strict=True):
+                view.copy_(tensor)
+        for place, owner in enumerate(self.owners):
+            owner.data, owner.grad = parameters[place], gradients[place]
+            self.optimiser.directions[place] = directions[place]
+        self.parameters, self.grad, self.direction, self.mean, self.square = map(_bare, vectors)
+        self.shares = list(self._shares(decays.tolist()))
+        self.last_rates, self.passes = [], []
+
+    def _shares(self, decays: list[float]) -> Iterator[_Share]:
+        """Who moves alike: all, or each network by itself; and of these what decays, and what does not."""
+        vectors = (self.parameters, self.grad, self.mean, self.square)
+        for network in (0,) if self.alike else range(len(self.rates)):
+            decay = decays[network]
+            stretches: dict[float, list[slice]] = {decay: [], 0.0: []}
+            for place, decays_too in enumerate(self.optimiser.decays):
+                if self.alike or network < self.shapes[place][0]:
+                    stretches[decay if decays_too else 0.0] += self._stretches(place, network)
+            for rate, found in stretches.items():
+                joined = _joined(found)
+                if joined:
+                    values, grads, means, squares = ([vector[each] for each in joined] for vector in vectors)
+                    yield _Share(network, rate, values, grads, means, squares, [self.steps] * len(joined))
+
+    def _stretches(self, place: int, network: int) -> Iterator[slice]:
+        """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
+        start, shape = self.starts[place], self.shapes[place]
+        size = shape.numel() if self.alike else shape[1:].numel()
+        if not self.alike:
+            start += network * (size if self.whole[place] else self.each)
+        hidden = not self.alike and self.pack.hidden is not None and bool(self.pack.hidden[network])
+        if hidden and self.owners[place] is self.pack.first.weight:
+            unseen, units = self.pack.pieces_at, shape[-1]
+            yield slice(start, start + unseen.start * units)
+            yield slice(start + unseen.stop * units, start + size)
+        else:
+            yield slice(start, start + size)
 
     def _cut(self, rows: int) -> list[Passes] | list[LonePasses]:
-        """The pack's members, as many together as the cache holds with batches of so many rows."""
-        linears = [block.linear for block in self.pack.layers if isinstance(block, PackBlock)]
-        activation = self.pack.spec.activation
-        found = zip(self.optimiser.parameters, self._views(self.parameters), self._views(self.grad), strict=True)
-        views = {id(owner): (value, grad) for owner, value, grad in found}
-        layers = []
-        for linear in (*linears, self.pack.head):
-            (weight, weight_grad), (bias, bias_grad) = views[id(linear.weight)], views[id(linear.bias)]
-            layers.append(Layer(weight, bias, weight_grad, bias_grad))
-        members = len(self.optimiser.learning_rate)
-        if members == 1:  # each layer's bias lies behind its weight
-            shapes = [(layer.weight.shape[1] + 1, layer.weight.shape[2]) for layer in layers]
-            sizes = [rows * columns for rows, columns in shapes]
-            wholes, grads = (
-                [part.view(shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
-                for vector in (self.parameters, self.grad)
-            )
-            return [LonePasses(wholes, grads, activation, self.loss)]
-        widest = max(max(layer.weight.shape[1:]) for layer in layers)
-        together = max(1, TOGETHER // (rows * widest))
-        parts = (slice(first, min(first + together, members)) for first in range(0, members, together))
-        return [Passes(layers, part, activation, self.loss) for part in parts]
+        """The pack's members, as many neighbours of one depth together as the cache holds with so many rows."""
+        spec, pack = self.pack.spec, self.pack
+        if self._is_lone():
+            return [self._lone(rows)]
+        values, grads = map(self._views, (self.parameters, self.grad))
+        views = {id(owner): pair for owner, *pair in zip(self.owners, values, grads, strict=True)}
+        layers = [self._layer(block, views) for block in pack.layers if isinstance(block, PackBlock)]
+        head = _plain_layer(pack.head, views)
+        tables = None
+        if pack.tables is not None:
+            weight, grad = views[id(pack.tables.weight)]
+            tables = Lookup(weight, grad, pack.tables.offsets)
+        hidden = [False] * spec.num_members if pack.hidden is None else pack.hidden.tolist()
+        features = [pack.pieces_at.start if unseen else spec.prepared_features for unseen in hidden]
+        together = max(1, TOGETHER // (rows * max(*spec.hidden, spec.outputs)))
+        common = Common(spec.activation, self.loss, spec.skip, tables, pack.dropout)
+        scratch, passes, first = Scratch(), [], 0
+        for depth, alike in groupby(spec.depths):
+            end = first + len(list(alike))
+            for start in range(first, end, together):
+                members = slice(start, min(start + together, end))
+                passes.append(Passes([*layers[:depth], head], members, features[members], common, scratch))
+            first = end
+        return passes
+
+    def _layer(self, block: PackBlock, views: Views) -> Layer:
+        layer, norm = _plain_layer(block.linear, views), None
+        if isinstance(block.norm, PackLayerNorm):
+            (scale, scale_grad), (shift, shift_grad) = views[id(block.norm.weight)], views[id(block.norm.bias)]
+            norm = Norm(scale, shift, scale_grad, shift_grad)
+        return layer._replace(norm=norm)
+
+    def _is_lone(self) -> bool:
+        """Whether this is one network of nothing but weights and biases."""
+        plain = self.pack.tables is None and self.pack.dropout is None and self.pack.hidden is None
+        spec = self.pack.spec
+        return plain and spec.num_members == 1 and spec.normalisation == "none" and not spec.skip
+
+    def _lone(self, rows: int) -> LonePasses:
+        """One network by itself: each layer's bias lies behind its weight."""
+        shapes = [(weight[1] + 1, weight[2]) for weight in self.shapes[::2]]
+        sizes = [math.prod(shape) for shape in shapes]
+        wholes, grads = (
+            [part.view(shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
+            for vector in (self.parameters, self.grad)
+        )
+        return LonePasses(wholes, grads, self.pack.spec.activation, self.loss)
 
     def _views(self, vector: Tensor) -> list[Tensor]:
         """A long vector as tensors of the parameters' shapes."""
-        parts = vector.split([shape.numel() for shape in self.shapes])
-        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        networks = vector[self.behind :].view(-1, self.each) if self.each else vector
+        views = []
+        for shape, whole, start in zip(self.shapes, self.whole, self.starts, strict=True):
+            if whole:
+                views.append(vector[start : start + shape.numel()].view(shape))
+            else:
+                begin = start - self.behind
+                views.append(networks[: shape[0], begin : begin + shape[1:].numel()].unflatten(1, shape[1:]))
+        return views
 
-    def _spread(self, values: Tensor, only: list[bool] | None = None) -> Tensor:
-        """(members,) numbers as one for each parameter; zero for those of `only` that are not meant."""
-        meant = only or [True] * len(self.shapes)
-        return torch.cat([
-            values.view(-1, 1).expand(-1, shape[1:].numel()).flatten() * float(one)
-            for shape, one in zip(self.shapes, meant, strict=True)
-        ])  # fmt: skip
+
+def _plain_layer(linear: PackLinear, views: Views) -> Layer:
+    (weight, weight_grad), (bias, bias_grad) = views[id(linear.weight)], views[id(linear.bias)]
+    return Layer(weight, bias, weight_grad, bias_grad)
+
+
+def _joined(stretches: list[slice]) -> list[slice]:
+    """The same places in as few stretches as can be."""
+    found: list[slice] = []
+    for stretch in stretches:
+        if found and found[-1].stop == stretch.start:
+            found[-1] = slice(found[-1].start, stretch.stop)
+        elif stretch.stop > stretch.start:
+            found.append(stretch)
+    return found
 
 
 def _bare(tensor: Tensor) -> Tensor:
