@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -307,35 +307,28 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
     dropout = _draw_dropout(random, drop, members)
     parameters = {depth: spec.num_parameters(depth) for depth in set(spec.depths)}
     depths = spec.depths[:: _known(settings.pack.folds)]
-    readings = _readings(settings, depths)
+    readings = [_reading(settings, place) for place in range(len(depths))]
+    # Of members as deep as each other, those that read alike stand side by side: they are multiplied together.
+    order = sorted(range(len(depths)), key=lambda place: (-depths[place], readings[place] == "none"))
     return tuple(
         MemberInfo(
-            member=place,
-            hidden=spec.hidden[:depth],
-            num_parameters=parameters[depth],
+            member=member,
+            hidden=spec.hidden[: depths[place]],
+            num_parameters=parameters[depths[place]],
             learning_rate=float(rates[place]),
             weight_decay=float(decays[place]),
             dropout=float(dropout[place]),
             embedding=readings[place],
         )
-        for place, depth in enumerate(depths)
+        for member, place in enumerate(order)
     )
 
 
-def _readings(settings: Settings, depths: tuple[int, ...]) -> list[str]:
-    """How each member reads numbers: in a mixed pack half of those of a depth in pieces, the others as they are.
-
-    Those that read alike stand side by side, so that they can be multiplied together.
-    """
-    if settings.network.embedding != "mixed":
-        return [settings.network.embedding or "none"] * len(depths)
-    found: list[str] = []
-    for _, alike in groupby(depths):
-        end = len(found) + len(list(alike))
-        pieces = (end + 1) // 2 - (len(found) + 1) // 2  # half, by turns half a member more and half a member less
-        found += ["piecewise"] * pieces
-        found += ["none"] * (end - len(found))
-    return found
+def _reading(settings: Settings, place: int) -> str:
+    """How a member reads numbers: in a mixed pack every second one in pieces, the others as they are."""
+    if settings.network.embedding == "mixed":
+        return "none" if place % 2 else "piecewise"
+    return settings.network.embedding or "none"
 
 
 def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:
