@@ -40,9 +40,9 @@ class Dial:
 
 MOST_FOLDED = 50_000  # rows beyond which a few thousand choose as well as all
 DIALS: dict[Effort, Dial] = {
-    "quick": Dial(members=16, folded=8, most_folded=10_000, width=128, pieces=512, most_epochs=96, seconds=36),
-    "standard": Dial(members=32, folded=8, most_folded=50_000, width=192, pieces=1024, most_epochs=192, seconds=150),
-    "thorough": Dial(members=64, folded=16, most_folded=50_000, width=256, pieces=2048, most_epochs=320, seconds=1200),
+    "quick": Dial(members=16, folded=8, most_folded=10_000, width=128, pieces=512, most_epochs=96, seconds=24),
+    "standard": Dial(members=32, folded=8, most_folded=50_000, width=192, pieces=1024, most_epochs=192, seconds=100),
+    "thorough": Dial(members=64, folded=16, most_folded=50_000, width=256, pieces=2048, most_epochs=320, seconds=800),
 }
 FEWEST_EPOCHS = 3
 BESIDES = 1.4  # what judging and keeping snapshots cost beside the steps; measured on six tables
@@ -148,7 +148,7 @@ def step_seconds(spec: PackSpec, batch_size: int) -> float:
     members, products = spec.num_members, _products(spec)
     sizes = [spec.widths(depth) for depth in spec.depths]
     elements = sum(sum(widths[1:-1]) * 12 + widths[0] * 2 + widths[-1] * 6 for widths in sizes)
-    return 6e-4 + 3e-5 * members + batch_size * (6 * products / 4e11 + elements / 4e9) + 6 * products / 6e9
+    return 4e-4 + 2e-5 * members + batch_size * (6 * products / 6e11 + elements / 6e9) + 6 * products / 9e9
 
 
 def _products(spec: PackSpec) -> int:
