@@ -104,6 +104,17 @@ def test_members_that_stop_leave_the_others_as_they_were(monkeypatch: pytest.Mon
         assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-3)
 
 
+def test_a_schedule_may_part_members_that_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"optimiser__schedule": "plateau", "optimiser__every": 1, "optimiser__learning_rate": 0.05,
+                "training__epochs": 25, "pack__members": 4}  # fmt: skip
+    (ours, _), (theirs, _) = both_ways(monkeypatch, **settings)
+    assert any(len(set(end.learning_rate)) > 1 for end in epochs(ours)), "nobody was parted"
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+        for layer, twin in zip(mine.layers, other.layers, strict=True):
+            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-2)
+
+
 def test_folds_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, data = planned(**{**DENSE, "pack__folds": 3})
     if data.fold is None:

@@ -77,6 +77,7 @@ class WrittenStep:
         self.unbooked = torch.inference_mode()
         self.passes: list[Passes] | list[LonePasses] = []
         self.last_rates: list[float] = []  # of the last step
+        self.apart = False  # whether a schedule has made unlike what began alike
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
         self._lay_out(zeros, zeros)
 
@@ -92,6 +93,8 @@ class WrittenStep:
         """
         with self.unbooked:
             rows = batch.targets.shape[1]
+            if self.alike and isinstance(factor, Tensor) and bool((factor != factor.flatten()[0]).any()):
+                self._part()
             if not self.passes:
                 self.passes = self._cut(rows)
             random = self._draw(rows) if self.pack.dropout is not None else ()
@@ -109,6 +112,11 @@ class WrittenStep:
         left = [place for place, owner in enumerate(self.owners) if owner.shape[0]]
         moments = (self._views(self.mean), self._views(self.square))
         self._lay_out(*([parts[place][places[place]] for place in left] for parts in moments))
+
+    def _part(self) -> None:
+        """Lets every member move by itself from now on."""
+        self.apart = True
+        self._lay_out(self._views(self.mean), self._views(self.square))
 
     @torch.inference_mode()
     def show(self) -> None:
@@ -146,7 +154,7 @@ class WrittenStep:
         self.shapes = [owner.shape for owner in self.owners]
         rates, decays = self.optimiser.learning_rate, self.optimiser.weight_decay
         self.rates = rates.tolist()
-        self.alike = bool((rates == rates[0]).all()) and bool((decays == decays[0]).all())
+        self.alike = not self.apart and bool((rates == rates[0]).all()) and bool((decays == decays[0]).all())
         self.whole = [self.alike or weighs for weighs in self.optimiser.decays]
         pairs = list(zip(self.shapes, self.whole, strict=True))
         sizes = [shape.numel() if whole else 0 for shape, whole in pairs]
@@ -173,14 +181,14 @@ class WrittenStep:
         for network in (0,) if self.alike else range(len(self.rates)):
             decay = decays[network]
             stretches: dict[float, list[slice]] = {decay: [], 0.0: []}
-            for place, decays_too in enumerate(self.optimiser.decays):
+            for place, weighs in enumerate(self.optimiser.decays):
                 if self.alike or network < self.shapes[place][0]:
-                    stretches[decay if decays_too else 0.0] += self._stretches(place, network)
-            for rate, found in stretches.items():
+                    stretches[decay if weighs else 0.0] += self._stretches(place, network)
+            for own_decay, found in stretches.items():
                 joined = _joined(found)
                 if joined:
                     values, grads, means, squares = ([vector[each] for each in joined] for vector in vectors)
-                    yield _Share(network, rate, values, grads, means, squares, [self.steps] * len(joined))
+                    yield _Share(network, own_decay, values, grads, means, squares, [self.steps] * len(joined))
 
     def _stretches(self, place: int, network: int) -> Iterator[slice]:
         """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
