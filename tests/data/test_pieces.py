@@ -98,6 +98,16 @@ def test_what_follows_from_a_table_in_pieces_is_the_same(tmp_path: Path, in_piec
             assert found == expected[name], f"{name} of {target}"
 
 
+@pytest.mark.parametrize("scaling", ["robust", "quantile", "standard"])
+def test_a_zero_has_no_sign_however_it_is_kept(scaling: Any, tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
+    zeros = ("-0.0", "0.0", "1.0", "0.0", "0.0", "-0.0", "0.0")
+    path = write(tmp_path, ["x,y", *(f"{zeros[row % 7]},{row % 5}.5" for row in range(120))])
+    for frame in (in_one_go(path), read(path)):
+        schema = infer_schema(frame, "y")
+        number = fit_encoder(frame, schema, np.arange(120), EncodeSettings(scaling=scaling)).numbers[0]
+        assert "-0.0" not in map(str, (number.center, *number.quantiles))
+
+
 @pytest.mark.parametrize("end", ["", "\n"])
 @pytest.mark.parametrize("line", [1, 7, 64, 1000])
 def test_pieces_end_where_lines_do(line: int, end: str, tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:

@@ -195,3 +195,13 @@ def test_layers_are_normalised_and_passed_by_unless_they_are_fixed() -> None:
     assert (own.normalisation, own.skip) == ("layer", True)
     assert (textbook.normalisation, textbook.skip) == ("none", False)
     assert planned(500, network__skip=False, network__normalisation="none").spec.skip is False
+
+
+def test_small_steps_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    plain = {"network__hidden": [32, 16], "pack__members": 1}
+    assert planned(300, **plain).settings.run.threads == 1
+    assert planned(3000, **{**plain, "network__hidden": [512, 512]}).settings.run.threads == 2
+    assert planned(300, run__effort="quick").settings.run.threads == 1, "norms and dropout gain little by threads"
+    assert planned(30_000, run__effort="quick").settings.run.threads == 2
+    assert planned(300, run__threads=3).settings.run.threads == 3

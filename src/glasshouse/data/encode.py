@@ -338,7 +338,7 @@ def _fit_number(column: str, part: Part, found: Repeated, scaling: Scaling) -> N
         few = (len(values) if counts is None else int(counts.sum())) <= MOST_QUANTILES
         shares = np.linspace(0, 1, MOST_QUANTILES)
         quantiles = np.sort(_every(values, counts)) if few else _quantiles(values, counts, shares)
-        return NumberCode(column=column, part=part, quantiles=tuple(quantiles.tolist()))
+        return NumberCode(column=column, part=part, quantiles=tuple((quantiles + 0.0).tolist()))  # no -0.0
     with np.errstate(over="ignore", invalid="ignore"):
         if scaling == "standard":
             center = float(np.average(values, weights=counts))
@@ -349,7 +349,7 @@ def _fit_number(column: str, part: Part, found: Repeated, scaling: Scaling) -> N
     if not np.isfinite([center, scale]).all() or scale <= 0:
         # Values near the largest float overflow a sum or a difference: halve them first, to the same centre and scale.
         center, scale = float(np.median(_every(values, counts))), float(values.max() / 2 - values.min() / 2)
-    return NumberCode(column=column, part=part, center=center, scale=scale)
+    return NumberCode(column=column, part=part, center=center + 0.0, scale=scale)  # of zeros, the one without a sign
 
 
 def _every(values: Floats, counts: npt.NDArray[np.int64] | None) -> Floats:

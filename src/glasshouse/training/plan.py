@@ -60,6 +60,9 @@ MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
 SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
+# With norms and dropout, where much is not products, threads bring an eighth at most up to here on a machine that is
+# free, and make a step three times as slow on one that is not.
+SMALL_NORMED_STEP = 250_000_000
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ def make_plan(settings: Settings, task: Task, num_classes: int, features: Featur
     depths = tuple(depth for depth in _draw_depths(settings) for _ in range(_known(settings.pack.folds)))
     spec = _make_spec(settings, features, outputs, depths, numbers)
     if settings.run.threads is None:
-        small = 6 * _known(settings.training.batch_size) * _products(spec) < SMALL_STEP
-        settings = _replace(settings, "run", threads=1 if small else torch.get_num_threads())
+        operations = 6 * _known(settings.training.batch_size) * _products(spec)
+        small = SMALL_STEP if spec.normalisation == "none" else SMALL_NORMED_STEP
+        settings = _replace(settings, "run", threads=1 if operations < small else torch.get_num_threads())
     folds = _known(settings.pack.folds)
     own_rows = num_rows if folds == 1 else num_rows * (folds - 1) // folds
     steps = steps_per_epoch(own_rows, _known(settings.training.batch_size))
