@@ -67,11 +67,11 @@ def parts_of(
     for part in wanted:
         if part == "days":
             values, which = times.cast(pl.Int64) / 86_400_000_000, None
-        elif part in _PARTS_OF_A_DAY:
-            calendar, which = days = days or _days(times)
-            values = getattr(calendar.dt, part)()
         else:
-            calendar, which = minutes = minutes or _minutes(times)
+            if part in _PARTS_OF_A_DAY:
+                calendar, which = days = days or _days(times)
+            else:
+                calendar, which = minutes = minutes or _minutes(times)
             values = getattr(calendar.dt, part)()
         found = Repeated(values.cast(pl.Float64).to_numpy(), which)
         yield part, found if places is None else _of_rows(found, places)
@@ -86,13 +86,11 @@ def _days(times: pl.Series) -> tuple[pl.Series, Codes]:
     """The days that times may lie on, after them null, and the place of each time's own."""
     days = times.dt.date().cast(pl.Int32)
     first, last = days.min(), days.max()
-    if not isinstance(first, int) or not isinstance(last, int):
-        return pl.Series([None], dtype=pl.Date), np.zeros(len(days), dtype=np.uint32)
-    if last - first < 2 * len(days):
+    if isinstance(first, int) and isinstance(last, int) and last - first < 2 * len(days):
         every, codes = np.arange(first, last + 1, dtype=np.int32), days - first
-    else:  # few times, far apart
+    else:  # few times, far apart, or none
         every = days.drop_nulls().unique().sort().to_numpy()
-        codes = pl.Series(np.searchsorted(every, days.fill_null(first).to_numpy())).set(days.is_null(), None)
+        codes = pl.Series(np.searchsorted(every, days.fill_null(0).to_numpy())).set(days.is_null(), None)
     calendar = pl.Series(every).cast(pl.Date).extend_constant(None, 1)
     return calendar, codes.cast(pl.UInt32).fill_null(len(every)).to_numpy()
 

@@ -151,26 +151,25 @@ def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
     if not is_text(series):
         return pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
     # Whole seconds are nearly always all there is, and are read in a quarter of the time.
-    formats = dict.fromkeys((reading.format.removesuffix("%.f"), reading.format))
-    if reading.format and not reading.missing:
-        times = naive(series.cast(pl.String).str.to_datetime(next(iter(formats)), strict=False, time_unit="us"))
+    own = [format for format in dict.fromkeys((reading.format.removesuffix("%.f"), reading.format)) if format]
+    times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
+    if own and not reading.missing:
+        times = _times(series.cast(pl.String), own[0])
         if not times.null_count():
             return times  # every cell is a time as it stands
     plain = text(series, reading)
-    times = pl.Series(series.name, [None] * len(series), dtype=TIME_UNIT)
-    for format in formats:
-        if format:
-            times = times.fill_null(naive(plain.str.to_datetime(format, strict=False, time_unit="us")))
-        if times.null_count() == plain.null_count():
-            return times
     # A value in another spelling (JSON writes ISO where the training file had 1/31/2011) is still a time.
-    for format in all_formats():
+    for format in (*own, *all_formats()):
         open_cells = plain.is_not_null() & times.is_null()
         if not open_cells.any():
             break
-        found = plain.set(~open_cells, None).str.to_datetime(format, strict=False, time_unit="us")
-        times = times.fill_null(plausible(naive(found)))
+        found = _times(plain.set(~open_cells, None), format)
+        times = times.fill_null(found if format in own else plausible(found))
     return times
+
+
+def _times(cells: pl.Series, format: str) -> pl.Series:
+    return naive(cells.str.to_datetime(format, strict=False, time_unit="us"))
 
 
 def parse_yesno(series: pl.Series, reading: Reading) -> Floats:
