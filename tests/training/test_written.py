@@ -45,6 +45,16 @@ def both_ways(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[tuple[A
         return by_hand, run(plan, data)
 
 
+def assert_alike(ours: Any, theirs: Any, train: float, validation: float, shown: float) -> None:
+    """Each epoch has the same losses, and shows the same gradients and updates, as nearly as asked."""
+    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
+        assert mine.train_loss == pytest.approx(other.train_loss, rel=train)
+        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=validation)
+        for layer, twin in zip(mine.layers, other.layers, strict=True):
+            assert layer.gradient_norm == pytest.approx(twin.gradient_norm, rel=shown)
+            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=shown)
+
+
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("optimiser", ["adam", "adamw"])
@@ -53,12 +63,7 @@ def test_a_training_is_autograds(task: str, activation: str, optimiser: str, mon
     settings = {"network__activation": activation, "optimiser__name": optimiser, "optimiser__schedule": "flat_cosine",
                 "optimiser__learning_rate": [1e-3, 1e-2], "optimiser__weight_decay": [1e-3, 0.3]}  # fmt: skip
     (ours, end), (theirs, their_end) = both_ways(monkeypatch, task=task, **settings)
-    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
-        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-5)
-        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
-        for layer, twin in zip(mine.layers, other.layers, strict=True):
-            assert layer.gradient_norm == pytest.approx(twin.gradient_norm, rel=1e-3)
-            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-3)
+    assert_alike(ours, theirs, train=1e-5, validation=1e-4, shown=1e-3)
     assert end.best_single.origins == their_end.best_single.origins
     for name, tensor in end.best_single.pack.tensors().items():
         torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-3, atol=1e-5)
@@ -79,12 +84,7 @@ def test_a_training_without_any_settings_is_autograds(
     assert (plan.spec.normalisation, plan.spec.skip, plan.settings.optimiser.name) == ("layer", True, "adamw")
     (ours, end), (theirs, their_end) = both_ways(monkeypatch, **settings)
     assert epochs(ours)[-1].members == epochs(theirs)[-1].members != epochs(ours)[0].members
-    for mine, other in zip(epochs(ours), epochs(theirs), strict=True):
-        assert mine.train_loss == pytest.approx(other.train_loss, rel=1e-4)
-        assert mine.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
-        for layer, twin in zip(mine.layers, other.layers, strict=True):
-            assert layer.gradient_norm == pytest.approx(twin.gradient_norm, rel=1e-2)
-            assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-2)
+    assert_alike(ours, theirs, train=1e-4, validation=1e-3, shown=1e-2)
     for name, tensor in end.best_single.pack.tensors().items():
         torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-2, atol=1e-4)
 

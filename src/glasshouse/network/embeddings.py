@@ -92,10 +92,19 @@ class Tables(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Looks every code up in its member's table."""
-        members, places, size = self.weight.shape
-        first = torch.arange(members, device=codes.device).view(-1, 1, 1) * places
-        found = nn.functional.embedding(codes + self.offsets + first, self.weight.reshape(members * places, size))
-        return found.flatten(2)
+        return look_up(self.weight, table_rows(self.weight, self.offsets, codes))
+
+
+def table_rows(weight: Tensor, offsets: Tensor, codes: Tensor) -> Tensor:
+    """Codes (members, rows, columns) as rows of all members' tables below each other."""
+    members, labels, _ = weight.shape
+    first = torch.arange(members, device=codes.device).view(-1, 1, 1) * labels
+    return codes + offsets + first
+
+
+def look_up(weight: Tensor, rows: Tensor) -> Tensor:
+    """What stands in these rows of the tables: (members, rows, columns * size)."""
+    return nn.functional.embedding(rows, weight.flatten(0, 1)).flatten(2)
 
 
 def cut_points(values: np.ndarray, most: int) -> np.ndarray:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from glasshouse.network.activations import activation_function
 
+NORM_EPSILON = 1e-5  # torch's own
+
 
 class PackLinear(nn.Module):
     """y = x W + b for every member, one `baddbmm` for all.
@@ -70,7 +72,7 @@ class PackActivation(nn.Module):
 class PackLayerNorm(nn.Module):
     """Layer normalisation over the features of a row (Ba et al. 2016), scale and shift per member."""
 
-    def __init__(self, members: int, features: int, eps: float = 1e-5) -> None:
+    def __init__(self, members: int, features: int, eps: float = NORM_EPSILON) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(members, 1, features))
         self.bias = nn.Parameter(torch.zeros(members, 1, features))
@@ -88,7 +90,7 @@ class PackBatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, members: int, features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, members: int, features: int, eps: float = NORM_EPSILON, momentum: float = 0.1) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(members, 1, features))
         self.bias = nn.Parameter(torch.zeros(members, 1, features))

@@ -14,22 +14,23 @@ Every product writes into memory that is made once for batches of a size and use
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from glasshouse.data.batches import Batch
-from glasshouse.network.layers import PackDropout
+from glasshouse.network.embeddings import look_up, table_rows
+from glasshouse.network.layers import NORM_EPSILON, PackDropout
 
+_Value = TypeVar("_Value")
 _relu_back = torch.ops.aten.threshold_backward.grad_input
 _tanh_back = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
 _norm_back = torch.ops.aten.native_layer_norm_backward
 _lookup_back = torch.ops.aten.embedding_dense_backward
-NORM_EPSILON = 1e-5  # of `PackLayerNorm`
 # f in place, and ∂z from ∂a and a, into ∂a. All three slopes follow from the activation itself.
 Bends = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 BENDS: dict[str, Bends] = {
@@ -85,12 +86,13 @@ class Layer(NamedTuple):
     weight_grad: Tensor
     bias_grad: Tensor
     norm: Norm | None = None
+    around: bool = False  # whether what comes in is added to what goes out
 
     def of(self, members: slice) -> Layer:
         """The part of some members."""
         norm = None if self.norm is None else Norm(*(part[members] for part in self.norm))
         weight, bias, weight_grad, bias_grad = (part[members] for part in self[:4])
-        return Layer(weight, bias, weight_grad, bias_grad, norm)
+        return Layer(weight, bias, weight_grad, bias_grad, norm, self.around)
 
 
 class Lookup(NamedTuple):
@@ -100,20 +102,20 @@ class Lookup(NamedTuple):
     grad: Tensor
     offsets: Tensor  # (columns,) where each column's labels begin
 
-    def places(self, codes: Tensor) -> Tensor:
-        """Codes (members, rows, columns) as rows of all members' tables below each other."""
-        members, labels, _ = self.weight.shape
-        return codes + self.offsets + (torch.arange(members) * labels).view(-1, 1, 1)
-
-    def forward(self, places: Tensor) -> Tensor:
-        """(members, rows, columns * size)"""
-        return nn.functional.embedding(places, self.weight.flatten(0, 1)).flatten(2)
-
-    def back(self, places: Tensor, grad: Tensor) -> None:
+    def back(self, rows: Tensor, grad: Tensor) -> None:
         """From the gradient of what was looked up to that of the tables."""
         members, labels, size = self.weight.shape
-        found = _lookup_back(grad.view(*places.shape, size), places, members * labels, -1, False)
+        found = _lookup_back(grad.view(*rows.shape, size), rows, members * labels, -1, False)
         self.grad.copy_(found.view_as(self.grad))
+
+
+def runs(values: Iterable[_Value]) -> Iterator[tuple[_Value, slice]]:
+    """Neighbours that are alike: their value, and where they stand."""
+    first = 0
+    for value, alike in groupby(values):
+        end = first + len(list(alike))
+        yield value, slice(first, end)
+        first = end
 
 
 class Scratch:
@@ -161,19 +163,18 @@ class _Block:
     """
 
     def __init__(
-        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int, *,
-        around: bool,
-    ) -> None:  # fmt: skip
+        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int
+    ) -> None:
         members, _, units = layer.weight.shape
         shape = (members, rows, units)
-        self.layer, self.around = layer, around
+        self.layer = layer
         self.bend, self.bend_back = bends
         self.turned = layer.weight.mT
         self.z = scratch((number, "z"), *shape)
         self.out = self.z if layer.norm is None else scratch((number, "out"), *shape)
-        self.sum = scratch((number, "sum"), *shape) if around else self.out
+        self.sum = scratch((number, "sum"), *shape) if layer.around else self.out
         self.grad = scratch((number, "grad"), *shape)  # ∂ of what the next layer reads
-        self.inner = scratch("inner", *shape) if around else self.grad
+        self.inner = scratch("inner", *shape) if layer.around else self.grad
         self.products = []
         for who, what, first in reads:
             z = self.z[who]
@@ -192,14 +193,14 @@ class _Block:
         self.bend(self.out)
         if kept is not None:
             self.out.mul_(kept)
-        return torch.add(self.out, inputs[0], out=self.sum) if self.around else self.out
+        return torch.add(self.out, inputs[0], out=self.sum) if self.layer.around else self.out
 
     def back(self) -> Tensor:
         """Fills the layer's gradients from `grad`, and returns ∂z."""
         grad, norm = self.inner, self.layer.norm
         if self.kept is not None:
             torch.mul(self.grad, self.kept, out=grad)
-        elif self.around:
+        elif self.layer.around:
             grad.copy_(self.grad)
         self.bend_back(grad, self.out)  # what dropout has zeroed has no slope, as for a unit that is off
         if norm is not None:
@@ -207,9 +208,8 @@ class _Block:
             torch.sum(torch.mul(grad, normal, out=self.out), 1, keepdim=True, out=norm.scale_grad)
             torch.sum(grad, 1, keepdim=True, out=norm.shift_grad)
             units = self.z.shape[-1:]
-            grad = _norm_back(grad.mul_(norm.scale), self.z, units, mean, deviation, None, None, [True, False, False])[
-                0
-            ]
+            grad.mul_(norm.scale)
+            grad, *_ = _norm_back(grad, self.z, units, mean, deviation, None, None, [True, False, False])
         torch.sum(grad, 1, keepdim=True, out=self.layer.bias_grad)
         for x, product in zip(self.inputs, self.products, strict=True):
             torch.bmm(x.mT, grad[product.members], out=product.weight_grad)
@@ -230,7 +230,6 @@ class Common(NamedTuple):
 
     activation: str  # a name of `BENDS`
     loss: str  # a name of `LOSSES`
-    skip: bool = False  # a way around every layer that is as wide as the one before
     tables: Lookup | None = None  # of embedded categories; the first layer reads them behind the prepared features
     dropout: PackDropout | None = None
 
@@ -249,16 +248,12 @@ class Passes:
     def __init__(
         self, layers: Sequence[Layer], members: slice, features: Sequence[int], common: Common, scratch: Scratch
     ) -> None:
-        self.members, self.scratch, self.common = members, scratch, common
+        self.members, self.scratch = members, scratch
         self.layers = [layer.of(members) for layer in layers]
-        self.loss = LOSSES[common.loss]
+        self.bends, self.loss = BENDS[common.activation], LOSSES[common.loss]
         tables, dropout = common.tables, common.dropout
         self.tables = None if tables is None else Lookup(tables.weight[members], tables.grad[members], tables.offsets)
-        self.reads, first = [], 0
-        for some, alike in groupby(features):
-            end = first + len(list(alike))
-            self.reads.append(_Read(slice(first, end), slice(some)))
-            first = end
+        self.reads = [_Read(alike, slice(some)) for some, alike in runs(features)]
         looked_up = 0 if tables is None else len(tables.offsets) * tables.weight.shape[2]
         self.behind = slice(self.layers[0].weight.shape[1] - looked_up, None)
         thresholds = None if dropout is None else dropout.thresholds[members]
@@ -279,8 +274,8 @@ class Passes:
         blocks, head = self.memory.get(prepared.shape[1]) or self._new_memory(prepared.shape[1])
         inputs = [prepared[members, :, features] for members, features, _ in self.reads]
         if self.tables is not None and batch.categories is not None:
-            places = self.tables.places(batch.categories[self.members])
-            inputs.append(self.tables.forward(places))
+            looked_up = table_rows(self.tables.weight, self.tables.offsets, batch.categories[self.members])
+            inputs.append(look_up(self.tables.weight, looked_up))
         for number, block in enumerate(blocks):
             inputs = [block.forward(inputs, self._kept(number, random))]
         a = inputs[0]
@@ -291,17 +286,17 @@ class Passes:
         torch.bmm(head.grad, head.turned, out=blocks[-1].grad)
         for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
             grad = block.back()
-            if block.around:
+            if block.layer.around:
                 torch.baddbmm(block.grad, grad, block.turned, out=before.grad)
             else:
                 torch.bmm(grad, block.turned, out=before.grad)
         grad = blocks[0].back()
         if self.tables is not None:
-            self.tables.back(places, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT))
+            self.tables.back(looked_up, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT))
         return losses.view(-1)
 
     def _kept(self, number: int, random: Sequence[Tensor | None]) -> Tensor | None:
-        drawn = random[number] if self.thresholds is not None and random else None
+        drawn = random[number] if random else None
         if drawn is None or self.thresholds is None:
             return None
         mine = drawn[self.members]
@@ -314,11 +309,7 @@ class Passes:
             reads.append(_Read(slice(None), self.behind, first=False))
         blocks = []
         for number, layer in enumerate(hidden):
-            _, inside, units = layer.weight.shape
-            around = self.common.skip and inside == units
-            blocks.append(
-                _Block(layer, reads, rows, BENDS[self.common.activation], self.scratch, number, around=around)
-            )
+            blocks.append(_Block(layer, reads, rows, self.bends, self.scratch, number))
             reads = [_Read(slice(None), slice(None))]
         shape = (last.weight.shape[0], rows, last.weight.shape[2])
         head = _Head(last, last.weight.mT, self.scratch("outputs", *shape), self.scratch("grad", *shape))

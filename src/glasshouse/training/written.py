@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import accumulate, groupby
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -22,7 +22,7 @@ from glasshouse.data.batches import Batch
 from glasshouse.network.layers import PackBlock, PackLayerNorm, PackLinear
 from glasshouse.network.pack import Pack
 from glasshouse.training.optimiser import PackOptimiser, shaped
-from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch
+from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch, runs
 from glasshouse.training.plan import Plan, device_of
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
@@ -193,10 +193,12 @@ class WrittenStep:
     def _stretches(self, place: int, network: int) -> Iterator[slice]:
         """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
         start, shape = self.starts[place], self.shapes[place]
-        size = shape.numel() if self.alike else shape[1:].numel()
-        if not self.alike:
-            start += network * (size if self.whole[place] else self.each)
-        hidden = not self.alike and self.pack.hidden is not None and bool(self.pack.hidden[network])
+        if self.alike:
+            yield slice(start, start + shape.numel())
+            return
+        size = shape[1:].numel()
+        start += network * (size if self.whole[place] else self.each)
+        hidden = self.pack.hidden is not None and bool(self.pack.hidden[network])
         if hidden and self.owners[place] is self.pack.first.weight:
             unseen, units = self.pack.pieces_at, shape[-1]
             yield slice(start, start + unseen.start * units)
@@ -220,14 +222,12 @@ class WrittenStep:
         hidden = [False] * spec.num_members if pack.hidden is None else pack.hidden.tolist()
         features = [pack.pieces_at.start if unseen else spec.prepared_features for unseen in hidden]
         together = max(1, TOGETHER // (rows * max(*spec.hidden, spec.outputs)))
-        common = Common(spec.activation, self.loss, spec.skip, tables, pack.dropout)
-        scratch, passes, first = Scratch(), [], 0
-        for depth, alike in groupby(spec.depths):
-            end = first + len(list(alike))
-            for start in range(first, end, together):
-                members = slice(start, min(start + together, end))
+        common = Common(spec.activation, self.loss, tables, pack.dropout)
+        scratch, passes = Scratch(), []
+        for depth, alike in runs(spec.depths):
+            for start in range(alike.start, alike.stop, together):
+                members = slice(start, min(start + together, alike.stop))
                 passes.append(Passes([*layers[:depth], head], members, features[members], common, scratch))
-            first = end
         return passes
 
     def _layer(self, block: PackBlock, views: Views) -> Layer:
@@ -235,7 +235,7 @@ class WrittenStep:
         if isinstance(block.norm, PackLayerNorm):
             (scale, scale_grad), (shift, shift_grad) = views[id(block.norm.weight)], views[id(block.norm.bias)]
             norm = Norm(scale, shift, scale_grad, shift_grad)
-        return layer._replace(norm=norm)
+        return layer._replace(norm=norm, around=block.around)
 
     def _is_lone(self) -> bool:
         """Whether this is one network of nothing but weights and biases."""
