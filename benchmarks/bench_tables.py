@@ -148,10 +148,10 @@ def add_pythons(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> None:
-    from benchmarks.tables.names import TABLE_NAMES
+    from benchmarks.tables.names import KEPT_OUT_NAMES, TABLE_NAMES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(TABLE_NAMES))
+    parser.add_argument("--tables", default=",".join(TABLE_NAMES), help="names, or kept_out for those of kept_out.py")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--most-rows", type=int, help="at most so many training rows, for a quick look")
@@ -161,7 +161,8 @@ def main() -> None:
     add_pythons(parser)
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    jobs = [(table, contender, seed) for seed in seeds for table in arguments.tables.split(",")
+    tables = KEPT_OUT_NAMES if arguments.tables == "kept_out" else arguments.tables.split(",")
+    jobs = [(table, contender, seed) for seed in seeds for table in tables
             for contender in arguments.contenders.split(",")]  # fmt: skip
     done = {(one["table"], one["contender"], one["seed"]) for one in read_results(arguments.results)}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
