@@ -329,6 +329,13 @@ def test_the_worse_half_leaves_twice() -> None:
     assert trained.members == 8 and not any(isinstance(event, MemberStopped) for event in whole)
 
 
+def test_a_pack_in_a_hurry_halves_three_times() -> None:
+    events, trained = run(*planned(pack__halvings=3, training__patience=0, training__epochs=22, pack__members=16))
+    ends = epochs(events)
+    assert [len(end.members) for end in ends] == [16] * 3 + [8] * 3 + [4] * 8 + [2] * 8  # at 10, 25 and 60 %
+    assert trained.members == 16 and math.isfinite(ends[-1].ensemble_loss)
+
+
 def test_a_mixed_pack_reads_numbers_in_both_ways() -> None:
     plan, data = planned(network__embedding="mixed", network__embedding_size=8, pack__members=4)
     assert [member.embedding for member in plan.members] == ["piecewise", "none"] * 2

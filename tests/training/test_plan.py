@@ -172,13 +172,23 @@ def test_devices_that_are_there() -> None:
     assert device_of(asked()).type in {"cpu", "cuda", "mps"}
 
 
-def test_members_that_leave_make_room_for_more_epochs() -> None:
+@pytest.mark.parametrize(("halvings", "share"), [(1, 0.6), (2, 0.4625), (3, 0.3125)])
+def test_members_that_leave_make_room_for_more_epochs(halvings: int, share: float) -> None:
     few, more = (
-        planned(20_000, pack__halvings=halvings, run__effort="quick", network__width=512) for halvings in (0, 2)
+        planned(20_000, pack__halvings=often, run__effort="quick", network__width=512) for often in (0, halvings)
     )
-    # A fifth of the training with all, a quarter with half, the rest with a quarter: 0.4625 of the work.
+    # Twice, say: a fifth of the training with all, a quarter with half, the rest with a quarter: 0.4625 of the work.
     epochs = [plan.settings.training.epochs or 0 for plan in (few, more)]
-    assert epochs[1] / epochs[0] == pytest.approx(1 / 0.4625, rel=0.1)
+    assert epochs[1] / epochs[0] == pytest.approx(1 / share, rel=0.1)
+
+
+def test_a_pack_of_single_networks_halves_three_times_where_time_is_short() -> None:
+    assert planned(20_000).settings.pack.halvings == 2
+    assert planned(20_000, run__effort="quick", run__seconds=10.0).settings.pack.halvings == 3
+    assert planned(20_000, run__effort="quick", run__seconds=60.0).settings.pack.halvings == 2
+    assert planned(20_000, run__effort="quick", run__seconds=10.0, pack__members=8).settings.pack.halvings == 2
+    assert planned(20_000, run__effort="quick", run__seconds=10.0, pack__folds=5).settings.pack.halvings == 2
+    assert planned(20_000, run__effort="quick", run__seconds=10.0, pack__halvings=0).settings.pack.halvings == 0
 
 
 def test_a_pack_reads_numbers_in_both_ways_unless_it_is_told_otherwise() -> None:

@@ -138,7 +138,7 @@ class PackSettings(Record):
         _require(self.members is None or 1 <= self.members <= 4096, "pack.members", self.members, "1 to 4096")
         _require(1 <= (self.folds or 1) <= 20 and self.folds != 0, "pack.folds", self.folds, "1 to 20")
         _require(1 <= self.ensemble <= 1000, "pack.ensemble", self.ensemble, "1 to 1000")
-        _require(0 <= (self.halvings or 0) <= 2, "pack.halvings", self.halvings, "0 to 2")
+        _require(0 <= (self.halvings or 0) <= 3, "pack.halvings", self.halvings, "0 to 3")
 
 
 class TrainingSettings(Record):

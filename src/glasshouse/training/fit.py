@@ -326,7 +326,7 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
 
 def _hopeless(plan: Plan, state: _State, running: list[int]) -> list[int]:
     """The members beyond the share that may still run at this point of the training, worst best losses first."""
-    due = sum(state.policies.pace.progress >= point for point in HALVED_AT[: plan.settings.pack.halvings or 0])
+    due = sum(state.policies.pace.progress >= point for point in HALVED_AT[plan.settings.pack.halvings or 0])
     keep = -(-len(plan.members) // 2**due)
     return sorted(running, key=lambda member: state.selector.best[member].loss)[keep:] if due else []
 

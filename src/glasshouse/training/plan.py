@@ -52,8 +52,10 @@ MOST_DROPOUT = 0.5
 SMALL, SMALL_WIDTH = 2_000, 64  # rows up to which a network is kept small
 FEW, FEW_WIDTH = 5_000, 128  # and those up to which a wider one brings nothing
 FOLDS = 5
-HALVED_AT = (0.2, 0.45)  # of the training, where the worse half of the members leaves
-FEWEST_HALVED = 8  # members of a pack that is halved
+# When the worse half of the members leaves, in shares of the training, by how often. Three times is for who is short of
+# time: what the early losers cost is then missed by the others.
+HALVED_AT: tuple[tuple[float, ...], ...] = ((), (0.2,), (0.2, 0.45), (0.1, 0.25, 0.6))
+FEWEST_HALVED, FEWEST_HURRIED = 8, 16  # members of a pack that is halved, and of one that is halved three times
 ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
@@ -190,7 +192,8 @@ def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -
     fixed = network.hidden is not None
     folded = num_rows > SMALL and _known(settings.pack.folds) > 1
     members = settings.pack.members or (dial.folded if folded else dial.members)
-    halvings = 2 if members >= FEWEST_HALVED and not fixed else 0
+    hurried = (settings.run.seconds or math.inf) < dial.seconds and settings.pack.folds == 1
+    halvings = 0 if fixed or members < FEWEST_HALVED else 3 if hurried and members >= FEWEST_HURRIED else 2
     settings = _replace(settings, "pack", members=members, halvings=_first(settings.pack.halvings, halvings))
     embedding = network.embedding or ("none" if fixed else "mixed" if members > 1 else "piecewise")
     if not features.num_numbers and embedding == "mixed":
@@ -260,7 +263,7 @@ def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
 
 def _share(settings: Settings) -> float:
     """How much of the members' steps is left where the worse ones leave."""
-    points = HALVED_AT[: settings.pack.halvings or 0]
+    points = HALVED_AT[settings.pack.halvings or 0]
     ends = [*points, 1.0]
     starts = [0.0, *points]
     return sum((end - start) * 0.5**halved for halved, (start, end) in enumerate(zip(starts, ends, strict=True)))
