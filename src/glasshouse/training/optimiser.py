@@ -48,8 +48,9 @@ class PackOptimiser:
         self.directions = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.settings = settings
         self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
-        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]  # of gradients, or the momentum
-        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]  # means of squared gradients
+        # Made by the first step, because a step that is written out has moments of its own.
+        self.means: list[Tensor] = []  # of gradients, or the momentum
+        self.squares: list[Tensor] = []  # means of squared gradients
 
     def zero_gradients(self) -> None:
         """Forgets the gradients of the step before."""
@@ -114,18 +115,19 @@ class PackOptimiser:
         for parameter, direction in zip(self.parameters, self.directions, strict=True):
             places = kept[parameter]
             direction.data, direction.grad = direction.data[places], None
-        for memory in (self.means, self.squares):
-            memory[:] = [part[kept[parameter]] for part, parameter in zip(memory, self.parameters, strict=True)]
         left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
+        for memory in (self.means, self.squares):
+            memory[:] = [memory[place][kept[self.parameters[place]]] for place in left if memory]
+        # Layers that nobody has any more are gone.
         self.parameters = [self.parameters[place] for place in left]
         self.directions = [self.directions[place] for place in left]
         self.decays = [self.decays[place] for place in left]
-        self.means, self.squares, self.steps = (
-            [memory[place] for place in left] for memory in (self.means, self.squares, self.steps)
-        )  # layers that nobody has any more are gone
+        self.steps = [self.steps[place] for place in left]
 
     def _step_directions(self) -> None:
         """torch's rule, at learning rate 1, over the parameters that have a gradient."""
+        if not self.means:
+            self.means, self.squares = ([torch.zeros_like(part) for part in self.directions] for _ in range(2))
         moved = [place for place, direction in enumerate(self.directions) if direction.grad is not None]
         directions, means, squares, steps = (
             [memory[place] for place in moved] for memory in (self.directions, self.means, self.squares, self.steps)
