@@ -89,6 +89,28 @@ def test_a_training_without_any_settings_is_autograds(
         torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[name], rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["muon", "mixed"])
+@pytest.mark.parametrize("cardinalities", [(), (9, 40)])
+@pytest.mark.parametrize("alike", [True, False])
+def test_muon_is_written_out_too(
+    name: str, cardinalities: tuple[int, ...], alike: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"optimiser__learning_rate": 0.01, "optimiser__weight_decay": 0.1} if alike else {}
+    settings = {**DEFAULT, "cardinalities": cardinalities, "pack__halvings": 1, "optimiser__name": name, **rates}
+    (ours, end), (theirs, their_end) = both_ways(monkeypatch, **settings)
+    assert epochs(ours)[-1].members == epochs(theirs)[-1].members != epochs(ours)[0].members
+    assert_alike(ours, theirs, train=1e-4, validation=1e-3, shown=1e-2)
+    for tensor_name, tensor in end.best_single.pack.tensors().items():
+        torch.testing.assert_close(tensor, their_end.best_single.pack.tensors()[tensor_name], rtol=1e-2, atol=1e-4)
+    (plain, _), _ = both_ways(monkeypatch, **{**settings, "optimiser__name": "adamw"})
+    assert epochs(plain)[0].train_loss != epochs(ours)[0].train_loss
+
+
+def test_one_network_by_itself_is_moved_by_muon(monkeypatch: pytest.MonkeyPatch) -> None:
+    (ours, _), (theirs, _) = both_ways(monkeypatch, pack__members=1, optimiser__name="muon")
+    assert_alike(ours, theirs, train=1e-4, validation=1e-3, shown=1e-2)
+
+
 def test_members_that_stop_leave_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {
         "training__patience": 2,
@@ -136,6 +158,7 @@ def test_folds_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, True),
         ({"optimiser__name": "adamw"}, True),
+        ({"optimiser__name": "muon"}, True),
         ({"optimiser__name": "sgd"}, False),
         ({"optimiser__name": "rmsprop"}, False),
         ({"network__activation": "gelu"}, False),

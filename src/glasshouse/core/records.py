@@ -135,6 +135,7 @@ class MemberInfo(Record):
     weight_decay: float
     dropout: float
     embedding: str = "none"  # how it reads numbers
+    optimiser: str = "adamw"
 
 
 class Started(Event, tag="started"):

@@ -168,7 +168,8 @@ class TrainingSettings(Record):
 class OptimiserSettings(Record):
     """[optimiser]: how the gradient becomes an update."""
 
-    name: Literal["sgd", "adam", "adamw", "rmsprop"] | None = None
+    # "muon" moves the layers' matrices, and adamw the rest; "mixed": some members by it, the others by adamw alone
+    name: Literal["sgd", "adam", "adamw", "rmsprop", "muon", "mixed"] | None = None
     learning_rate: Range | None = None
     weight_decay: Range | None = None
     momentum: Fraction = 0.0  # sgd and rmsprop

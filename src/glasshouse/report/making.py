@@ -236,12 +236,13 @@ def _members(
                 text(words.figure(one.learning_rate, 2)),
                 text(words.figure(one.weight_decay, 2)),
                 text(words.figure(one.dropout, 2)),
+                text(one.optimiser),
                 text(f"epoch {gone.epoch} ({gone.reason.replace('_', ' ')})" if gone else "the end"),
             ]
         )
     headings = [
         "Member", "Share of the answer", "Best loss", "Hidden layers", "Weights", "Learning rate", "Weight decay",
-        "Dropout", "Trained until",
+        "Dropout", "Optimiser", "Trained until",
     ]  # fmt: skip
     body = table("The members of the pack", headings, rows, numeric=range(1, 8))
     return folded(f"The {words.count(len(rows), 'member')}, one by one", body, unfolded=len(rows) <= 8)

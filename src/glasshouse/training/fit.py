@@ -27,6 +27,7 @@ from glasshouse.network.spec import PackSpec
 from glasshouse.training.judging import Judge
 from glasshouse.training.loop import Policies, Step, train_epoch
 from glasshouse.training.losses import class_weights, row_loss
+from glasshouse.training.muon import Muon
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
 from glasshouse.training.plan import HALVED_AT, Plan, device_of
@@ -214,7 +215,9 @@ def _begin(
         return losses.mean(-1) if batch.weights is None else (losses * batch.weights).mean(-1)
 
     written = can_be_written(plan) and not weighted
-    optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays)
+    chosen = torch.tensor([member.optimiser == "muon" for member in plan.members]).repeat_interleave(plan.folds)
+    muon = Muon(pack, chosen) if bool(chosen.any()) else None
+    optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays, muon)
     policies = Policies(
         loss=loss,
         optimiser=optimiser,

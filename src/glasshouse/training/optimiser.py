@@ -19,6 +19,9 @@ from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from glasshouse.core.settings import OptimiserSettings
+from glasshouse.training.muon import Muon
+
+DECOUPLED = ("adamw", "muon", "mixed")  # whose decay is no part of the gradient
 
 
 class PackOptimiser:
@@ -31,6 +34,7 @@ class PackOptimiser:
         weight_decay: (members,) of weight matrices and tables only; biases, norms and slopes never decay. `adamw`
             decays the weights themselves (Loshchilov and Hutter 2019), the others add the decay to the gradient, as
             torch does.
+        muon: which members' matrices are moved by Muon instead; None where none are.
     """
 
     def __init__(
@@ -39,18 +43,21 @@ class PackOptimiser:
         settings: OptimiserSettings,
         learning_rate: Tensor,
         weight_decay: Tensor,
+        muon: Muon | None = None,
     ) -> None:
         named = list(parameters)
         self.parameters = [parameter for _, parameter in named]
         self.decays = [name.endswith(("linear.weight", "head.weight", "tables.weight")) for name, _ in named]
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.decoupled = settings.name == "adamw"
+        self.decoupled = settings.name in DECOUPLED
+        self.muon = muon
         self.directions = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.settings = settings
         self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
         # Made by the first step, because a step that is written out has moments of its own.
         self.means: list[Tensor] = []  # of gradients, or the momentum
         self.squares: list[Tensor] = []  # means of squared gradients
+        self.momenta: dict[nn.Parameter, Tensor] = {}  # Muon's
 
     def zero_gradients(self) -> None:
         """Forgets the gradients of the step before."""
@@ -97,6 +104,8 @@ class PackOptimiser:
                 gradient = gradient + parameter * shaped(self.weight_decay, parameter)
             direction.grad = gradient
         self._step_directions()
+        if self.muon is not None:
+            self._turn_directions(self.muon)
         for parameter, direction, decays in zip(self.parameters, self.directions, self.decays, strict=True):
             if decays and self.decoupled:
                 parameter.mul_(1 - shaped(rate * self.weight_decay, parameter))
@@ -115,6 +124,9 @@ class PackOptimiser:
         for parameter, direction in zip(self.parameters, self.directions, strict=True):
             places = kept[parameter]
             direction.data, direction.grad = direction.data[places], None
+        if self.muon is not None:
+            self.muon.keep(positions)
+        self.momenta = {parameter: memory[kept[parameter]] for parameter, memory in self.momenta.items()}
         left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
         for memory in (self.means, self.squares):
             memory[:] = [memory[place][kept[self.parameters[place]]] for place in left if memory]
@@ -150,6 +162,19 @@ class PackOptimiser:
                 directions, gradients, means, squares, [], steps, lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8,
                 weight_decay=0.0, amsgrad=False, maximize=False, fused=True,
             )  # fmt: skip
+
+    def _turn_directions(self, muon: Muon) -> None:
+        """Muon's rule instead of Adam's for the matrices that it moves."""
+        directions = dict(zip(self.parameters, self.directions, strict=True))
+        for part in muon.parts:
+            weight, gradient = part.weight, part.weight.grad
+            if gradient is None:
+                continue
+            momentum = self.momenta.setdefault(weight, torch.zeros_like(weight))
+            part.remember(gradient, momentum)
+            turned = part.directions(gradient, momentum)
+            for direction, new in zip(part.of(directions[weight]), turned, strict=True):
+                torch.neg(new, out=direction)
 
 
 def shaped(values: Tensor, parameter: Tensor) -> Tensor:

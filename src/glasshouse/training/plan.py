@@ -23,6 +23,7 @@ from glasshouse.data.batches import steps_per_epoch
 from glasshouse.network.pack import count_pieces
 from glasshouse.network.spec import FeatureSpec, PackSpec
 from glasshouse.training.losses import default_loss
+from glasshouse.training.optimiser import DECOUPLED
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,7 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     return _replace(
         settings, "optimiser", name=name,
         learning_rate=_first(optimiser.learning_rate, 1e-3 if plain else LEARNING_RATES),
-        weight_decay=_first(optimiser.weight_decay, WEIGHT_DECAYS if name == "adamw" and not plain else 0.0),
+        weight_decay=_first(optimiser.weight_decay, 0.0 if plain or name not in DECOUPLED else WEIGHT_DECAYS),
         schedule=optimiser.schedule or ("constant" if plain else "flat_cosine"),
     )  # fmt: skip
 
@@ -315,8 +316,15 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
     parameters = {depth: spec.num_parameters(depth) for depth in set(spec.depths)}
     depths = spec.depths[:: _known(settings.pack.folds)]
     readings = [_reading(settings, place) for place in range(len(depths))]
-    # Of members as deep as each other, those that read alike stand side by side: they are multiplied together.
-    order = sorted(range(len(depths)), key=lambda place: (-depths[place], readings[place] == "none"))
+    movers = [_mover(settings, place) for place in range(len(depths))]
+
+    # Of members as deep as each other, those that read alike stand side by side, and those that Muon moves: they are
+    # multiplied together.
+    def stand(place: int) -> tuple[int, bool, bool]:
+        plain = readings[place] == "none"
+        return -depths[place], plain, (movers[place] == "muon") is not plain
+
+    order = sorted(range(len(depths)), key=stand)
     return tuple(
         MemberInfo(
             member=member,
@@ -326,6 +334,7 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
             weight_decay=float(decays[place]),
             dropout=float(dropout[place]),
             embedding=readings[place],
+            optimiser=movers[place],
         )
         for member, place in enumerate(order)
     )
@@ -336,6 +345,13 @@ def _reading(settings: Settings, place: int) -> str:
     if settings.network.embedding == "mixed":
         return "none" if place % 2 else "piecewise"
     return settings.network.embedding or "none"
+
+
+def _mover(settings: Settings, place: int) -> str:
+    """What moves a member: in a mixed pack Muon half of those that read alike, adamw the others."""
+    if settings.optimiser.name == "mixed":
+        return "adamw" if place // 2 % 2 else "muon"
+    return settings.optimiser.name or "adamw"
 
 
 def _draw_log(random: np.random.Generator, wanted: Range, members: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 What `loop.train_epoch` says in five lines and leaves to autograd is said in formulas in `passes`, and the update here:
 
-    update     Adam (Kingma and Ba 2015); for `adamw` the weights shrink beside it (Loshchilov and Hutter 2019)
+    update     Adam (Kingma and Ba 2015); for `adamw` the weights shrink beside it (Loshchilov and Hutter 2019), and
+               Muon (the file of that name) for the matrices that it moves
 
 A small network's step is then a few dozen products and sums, and nothing else: autograd spends most of its time there
 on keeping its books. The numbers are autograd's own, and tests hold them to it.
@@ -11,7 +12,7 @@ on keeping its books. The numbers are autograd's own, and tests hold them to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from glasshouse.data.batches import Batch
 from glasshouse.network.layers import PackBlock, PackLayerNorm, PackLinear
 from glasshouse.network.pack import Pack
+from glasshouse.training.muon import Part
 from glasshouse.training.optimiser import PackOptimiser, shaped
 from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch, runs
 from glasshouse.training.plan import Plan, device_of
@@ -42,7 +44,7 @@ def can_be_written(plan: Plan) -> bool:
         and (spec.activation == "relu" or not drops)
         and not (spec.skip and spec.in_features == spec.hidden[0])  # a way around what not all members see
     )
-    steps = settings.optimiser.name in ("adam", "adamw") and settings.training.clip_norm is None
+    steps = settings.optimiser.name in ("adam", "adamw", "muon", "mixed") and settings.training.clip_norm is None
     losses = settings.training.loss in LOSSES and not settings.training.label_smoothing
     even = settings.training.class_weights != "balanced"
     return dense and steps and losses and even and device_of(settings).type == "cpu"
@@ -58,6 +60,16 @@ class _Share(NamedTuple):
     means: list[Tensor]
     squares: list[Tensor]
     steps: list[Tensor]
+
+
+class _Turn(NamedTuple):
+    """What Muon moves, and of the whole weight its values, gradient, momentum, and the direction that is shown."""
+
+    part: Part
+    value: Tensor
+    grad: Tensor
+    momentum: Tensor
+    shown: Tensor
 
 
 class WrittenStep:
@@ -126,6 +138,9 @@ class WrittenStep:
         mean = self.mean / (1.0 - KEEP ** float(self.steps))
         square = self.square / (1.0 - KEEP_SQUARE ** float(self.steps))
         torch.div(mean, square.sqrt_().add_(EPSILON), out=self.direction)
+        for part, _, grad, momentum, shown in self.turns:
+            for place, direction in zip(part.of(shown), part.directions(grad, momentum), strict=True):
+                place.copy_(direction)
         rates = torch.tensor(self.last_rates)
         for direction in self.optimiser.directions:
             direction.mul_(shaped(-rates, direction))
@@ -147,6 +162,13 @@ class WrittenStep:
                 values, grads, means, squares, [], steps, lr=self.last_rates[network], beta1=KEEP, beta2=KEEP_SQUARE,
                 weight_decay=decay, eps=EPSILON, amsgrad=False, maximize=False,
             )  # fmt: skip
+        if self.turns:
+            rates = torch.tensor(self.last_rates).view(-1, 1, 1)
+            shrink = 1.0 - rates * self.optimiser.weight_decay.view(-1, 1, 1)
+            for part, value, grad, momentum, _ in self.turns:
+                part.remember(grad, momentum)
+                for weight, direction in zip(part.of(value), part.directions(grad, momentum), strict=True):
+                    weight.mul_(shrink[part.members]).addcmul_(direction, rates[part.members], value=-1.0)
 
     def _lay_out(self, means: list[Tensor], squares: list[Tensor]) -> None:
         """Puts parameters, gradients and moments into long vectors, and shows views of them as what they are."""
@@ -154,7 +176,10 @@ class WrittenStep:
         self.shapes = [owner.shape for owner in self.owners]
         rates, decays = self.optimiser.learning_rate, self.optimiser.weight_decay
         self.rates = rates.tolist()
-        self.alike = not self.apart and bool((rates == rates[0]).all()) and bool((decays == decays[0]).all())
+        muon = self.optimiser.muon
+        self.turned = [False] * len(self.rates) if muon is None else muon.chosen.tolist()
+        even = bool((rates == rates[0]).all()) and bool((decays == decays[0]).all()) and len(set(self.turned)) == 1
+        self.alike = even and not self.apart
         self.whole = [self.alike or weighs for weighs in self.optimiser.decays]
         pairs = list(zip(self.shapes, self.whole, strict=True))
         sizes = [shape.numel() if whole else 0 for shape, whole in pairs]
@@ -172,8 +197,15 @@ class WrittenStep:
             owner.data, owner.grad = parameters[place], gradients[place]
             self.optimiser.directions[place] = directions[place]
         self.parameters, self.grad, self.direction, self.mean, self.square = map(_bare, vectors)
+        self.turns = list(self._turns(muon.parts)) if muon is not None else []
         self.shares = list(self._shares(decays.tolist()))
         self.last_rates, self.passes = [], []
+
+    def _turns(self, parts: Sequence[Part]) -> Iterator[_Turn]:
+        vectors = (self.parameters, self.grad, self.mean, self.direction)
+        views = {id(owner): found for owner, *found in zip(self.owners, *map(self._views, vectors), strict=True)}
+        for part in parts:
+            yield _Turn(part, *views[id(part.weight)])
 
     def _shares(self, decays: list[float]) -> Iterator[_Share]:
         """Who moves alike: all, or each network by itself; and of these what decays, and what does not."""
@@ -193,6 +225,8 @@ class WrittenStep:
     def _stretches(self, place: int, network: int) -> Iterator[slice]:
         """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
         start, shape = self.starts[place], self.shapes[place]
+        if self.turned[network] and any(turn.part.weight is self.owners[place] for turn in self.turns):
+            return
         if self.alike:
             yield slice(start, start + shape.numel())
             return
