@@ -113,24 +113,24 @@ TABLES: tuple[Table, ...] = (
     Table("diamonds", ("diamonds.csv",), "price", "regression"),
 )  # fmt: skip
 KEPT_OUT: tuple[Table, ...] = (
-    Table("sacramento", ("sacramento.csv",), "price", "regression", drop=("rownames",)),
-    Table("oj", ("oj.csv",), "Purchase", "binary", drop=("rownames",)),
-    Table("attrition", ("attrition.csv",), "Attrition", "binary", drop=("rownames",)),
-    Table("saratoga_houses", ("saratoga_houses.csv",), "price", "regression", drop=("rownames",)),
-    Table("leaf_id_flavia", ("leaf_id_flavia.csv",), "species", "multiclass", drop=("rownames",)),
-    Table("cells", ("cells.csv",), "class", "binary", drop=("rownames", "case")),  # case: the authors' own split
-    Table("wage", ("wage.csv",), "wage", "regression", drop=("rownames", "logwage")),
-    Table("hpc_data", ("hpc_data.csv",), "class", "multiclass", drop=("rownames",)),
-    Table("credit_data", ("credit_data.csv",), "Status", "binary", drop=("rownames",)),
-    Table("mlc_churn", ("mlc_churn.csv",), "churn", "binary", drop=("rownames",)),
-    Table("stackoverflow", ("stackoverflow.csv",), "Remote", "binary", drop=("rownames",)),
-    Table("chicago", ("chicago.csv",), "ridership", "regression", drop=("rownames", "date")),
-    Table("caravan", ("caravan.csv",), "Purchase", "binary", drop=("rownames",)),
-    Table("lending_club", ("lending_club.csv",), "Class", "binary", drop=("rownames",)),
-    Table("taxi", ("taxi.csv",), "tip", "binary", drop=("rownames",)),
-    Table("deliveries", ("deliveries.csv",), "time_to_delivery", "regression", drop=("rownames",)),
-    Table("check_times", ("check_times.csv",), "check_time", "regression", drop=("rownames", "package")),
-    Table("hotel_rates", ("hotel_rates.csv",), "avg_price_per_room", "regression", drop=("rownames", "arrival_date")),
+    Table("sacramento", ("sacramento.csv",), "price", "regression"),
+    Table("oj", ("oj.csv",), "Purchase", "binary"),
+    Table("attrition", ("attrition.csv",), "Attrition", "binary"),
+    Table("saratoga_houses", ("saratoga_houses.csv",), "price", "regression"),
+    Table("leaf_id_flavia", ("leaf_id_flavia.csv",), "species", "multiclass"),
+    Table("cells", ("cells.csv",), "class", "binary", drop=("case",)),  # case: the authors' own split
+    Table("wage", ("wage.csv",), "wage", "regression", drop=("logwage",)),
+    Table("hpc_data", ("hpc_data.csv",), "class", "multiclass"),
+    Table("credit_data", ("credit_data.csv",), "Status", "binary"),
+    Table("mlc_churn", ("mlc_churn.csv",), "churn", "binary"),
+    Table("stackoverflow", ("stackoverflow.csv",), "Remote", "binary"),
+    Table("chicago", ("chicago.csv",), "ridership", "regression", drop=("date",)),
+    Table("caravan", ("caravan.csv",), "Purchase", "binary"),
+    Table("lending_club", ("lending_club.csv",), "Class", "binary"),
+    Table("taxi", ("taxi.csv",), "tip", "binary"),
+    Table("deliveries", ("deliveries.csv",), "time_to_delivery", "regression"),
+    Table("check_times", ("check_times.csv",), "check_time", "regression", drop=("package",)),
+    Table("hotel_rates", ("hotel_rates.csv",), "avg_price_per_room", "regression", drop=("arrival_date",)),
 )
 BY_NAME = {table.name: table for table in (*TABLES, *KEPT_OUT)}
 

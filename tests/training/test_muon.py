@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glasshouse.core.settings import NetworkSettings, OptimiserSettings
 from glasshouse.network.pack import Pack, build, initialise
@@ -167,16 +168,26 @@ def test_torch_itself_is_not_further_than_its_roundings() -> None:
     assert stepped(a_pack(), [True, True, True], steps=4) < 0.02 * RATES[2] * math.sqrt(14)
 
 
+@pytest.mark.parametrize("shape", [(128, 128), (520, 128), (25, 128), (200, 128)])
+def test_the_operations_are_those_that_are_done(shape: tuple[int, int]) -> None:
+    with FlopCounterMode(display=False) as counted:
+        orthogonal(torch.randn(1, *shape))
+    assert room.turning_operations(*shape) == counted.get_total_flops()
+
+
 def movers(**settings: Any) -> Plan:
     return planned(**{"pack__members": 12, "network__embedding": "mixed", **settings})[0]
 
 
-def test_half_of_the_members_of_each_kind_are_moved_by_muon() -> None:
+def test_every_second_of_those_that_read_pieces_is_moved_by_muon() -> None:
     plan = movers(optimiser__name="mixed")
     kinds: dict[tuple[str, int], list[str]] = {}
     for member in plan.members:
         kinds.setdefault((member.embedding, len(member.hidden)), []).append(member.optimiser)
-    assert len(kinds) == 6 and all(sorted(found) == ["adamw", "muon"] for found in kinds.values())
+    for depth in (1, 2, 3):
+        assert sorted(kinds["piecewise", depth]) == ["adamw", "muon"] and kinds["none", depth] == ["adamw"] * 2
+    plain = movers(optimiser__name="mixed", network__embedding="none")
+    assert sorted(member.optimiser for member in plain.members) == ["adamw"] * 6 + ["muon"] * 6
     assert {member.optimiser for member in movers(optimiser__name="muon").members} == {"muon"}
     assert {member.optimiser for member in movers(optimiser__name="adam").members} == {"adam"}
 

@@ -12,7 +12,7 @@ from glasshouse.core.errors import SettingsError
 from glasshouse.core.options import build_settings
 from glasshouse.core.settings import Settings
 from glasshouse.network.spec import FeatureSpec
-from glasshouse.training.plan import Plan, decide_folds, device_of, make_plan
+from glasshouse.training.plan import Plan, decide_folds, device_of, make_plan, step_seconds
 
 from .plans import table
 
@@ -205,6 +205,26 @@ def test_layers_are_normalised_and_passed_by_unless_they_are_fixed() -> None:
     assert (own.normalisation, own.skip) == ("layer", True)
     assert (textbook.normalisation, textbook.skip) == ("none", False)
     assert planned(500, network__skip=False, network__normalisation="none").spec.skip is False
+
+
+def test_packs_of_folds_are_moved_by_muon_and_adamw_in_larger_batches() -> None:
+    folded, single = planned(3_000).settings, planned(3_000, pack__folds=1).settings
+    assert (folded.optimiser.name, folded.training.batch_size) == ("mixed", 128)
+    assert (single.optimiser.name, single.training.batch_size) == ("adamw", 64)
+    assert planned(3_000, optimiser__name="adamw").settings.training.batch_size == 64
+    assert planned(300, network__hidden=[8], pack__members=3, pack__folds=5).settings.optimiser.name == "adamw"
+    assert planned(300, pack__members=1, pack__folds=5).settings.optimiser.name == "adamw"
+
+
+def test_what_muon_costs_is_counted() -> None:
+    plan = planned(3_000, run__effort="standard")
+    spec, batch = plan.spec, plan.settings.training.batch_size or 0
+    moved = [depth for depth, member in zip(spec.depths[:: plan.folds], plan.members, strict=True)
+             if member.optimiser == "muon"] * plan.folds  # fmt: skip
+    assert moved and step_seconds(spec, batch, moved) > 1.1 * step_seconds(spec, batch)
+    dear = {"network__width": 512, "training__batch_size": 256}
+    few, many = (planned(30_000, optimiser__name=name, **dear).settings.training.epochs for name in ("muon", "adamw"))
+    assert (few or 0) < 0.9 * (many or 0)
 
 
 def test_small_steps_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: steep at zero, so that few iterations do
 ITERATIONS = 3  # on tables as good as torch's 5 (docs/log.md)
 ADAM_LENGTH = 0.2  # root mean square of an update of Adam's at learning rate 1, roughly
+TALL = 2  # times as many rows as columns, from which the way through the square takes fewer operations
 SMALLEST = 1e-7
 
 
@@ -103,8 +104,16 @@ def orthogonal(matrices: Tensor) -> Tensor:
     wide = matrices.shape[1] < matrices.shape[2]
     x = matrices.mT if wide else matrices
     x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp_min(SMALLEST)
-    x = _through_square(x) if x.shape[1] > 2 * x.shape[2] else _straight(x)
+    x = _through_square(x) if x.shape[1] > TALL * x.shape[2] else _straight(x)
     return x.mT if wide else x
+
+
+def turning_operations(in_features: int, out_features: int) -> int:
+    """How many sums and products the iterations take for one matrix."""
+    short, long = sorted((in_features, out_features))
+    if long > TALL * short:
+        return 4 * long * short**2 + 2 * (4 * ITERATIONS - 3) * short**3
+    return ITERATIONS * (4 * long * short**2 + 2 * short**3)
 
 
 def _straight(x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ sizes alone, so that the same command does the same work on every machine and re
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -23,6 +24,7 @@ from glasshouse.data.batches import steps_per_epoch
 from glasshouse.network.pack import count_pieces
 from glasshouse.network.spec import FeatureSpec, PackSpec
 from glasshouse.training.losses import default_loss
+from glasshouse.training.muon import turning_operations
 from glasshouse.training.optimiser import DECOUPLED
 
 
@@ -61,6 +63,7 @@ ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
+TURNING_SPEED = 2e11  # operations of Muon a second
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
 SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
 # With norms and dropout, where much is not products, threads bring an eighth at most up to here on a machine that is
@@ -150,12 +153,20 @@ def make_plan(settings: Settings, task: Task, num_classes: int, features: Featur
     return Plan(settings, task, spec, _draw_members(settings, spec), steps)
 
 
-def step_seconds(spec: PackSpec, batch_size: int) -> float:
-    """What a step costs on the reference machine, roughly: a fixed part, the products, and all that is elementwise."""
+def step_seconds(spec: PackSpec, batch_size: int, moved: Sequence[int] = ()) -> float:
+    """What a step costs on the reference machine, roughly: a fixed part, the products, and all that is elementwise.
+
+    Args:
+        spec: of the pack.
+        batch_size: rows that each network sees.
+        moved: the depths of those networks that Muon moves.
+    """
     members, products = spec.num_members, _products(spec)
     sizes = [spec.widths(depth) for depth in spec.depths]
     elements = sum(sum(widths[1:-1]) * 12 + widths[0] * 2 + widths[-1] * 6 for widths in sizes)
-    return 4e-4 + 2e-5 * members + batch_size * (6 * products / 6e11 + elements / 6e9) + 6 * products / 9e9
+    turned = sum(turning_operations(*sizes) for depth in moved for sizes in pairwise(spec.widths(depth)[:-1]))
+    dense = batch_size * (6 * products / 6e11 + elements / 6e9) + 6 * products / 9e9
+    return 4e-4 + 2e-5 * members + dense + turned / TURNING_SPEED
 
 
 def _products(spec: PackSpec) -> int:
@@ -230,11 +241,14 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
         raise SettingsError(
             "a number has no classes to weigh or smooth", where="training", expected="a target with classes"
         )
+    optimiser = settings.optimiser
+    mixed = _known(settings.pack.folds) > 1 and _known(settings.pack.members) > 1 and settings.network.hidden is None
+    name = optimiser.name or ("adam" if plain else "mixed" if mixed else "adamw")
     sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
     batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
+    # Muon is dear, and loses less than Adam where fewer steps are taken, of more rows each.
+    batch *= 2 if name in ("muon", "mixed") else 1
     settings = _replace(settings, "training", loss=loss, batch_size=settings.training.batch_size or batch)
-    optimiser = settings.optimiser
-    name = optimiser.name or ("adam" if plain else "adamw")
     return _replace(
         settings, "optimiser", name=name,
         learning_rate=_first(optimiser.learning_rate, 1e-3 if plain else LEARNING_RATES),
@@ -258,7 +272,10 @@ def _fit_epochs(settings: Settings, spec: PackSpec, steps: int) -> int:
     dial = DIALS[settings.run.effort]
     if settings.run.seconds is not None:  # the clock decides; this is the most that makes sense
         return 4 * DIALS["thorough"].most_epochs
-    cost = steps * step_seconds(spec, _known(settings.training.batch_size)) * BESIDES * _share(settings)
+    depths = spec.depths[:: _known(settings.pack.folds)]
+    moved = [depth for place, depth in enumerate(depths) if _mover(settings, place) == "muon"]
+    step = step_seconds(spec, _known(settings.training.batch_size), moved * _known(settings.pack.folds))
+    cost = steps * step * BESIDES * _share(settings)
     return int(min(dial.most_epochs, max(FEWEST_EPOCHS, dial.seconds / cost)))
 
 
@@ -348,9 +365,10 @@ def _reading(settings: Settings, place: int) -> str:
 
 
 def _mover(settings: Settings, place: int) -> str:
-    """What moves a member: in a mixed pack Muon half of those that read alike, adamw the others."""
+    """What moves a member: in a mixed pack Muon every second one of those that read numbers in pieces."""
     if settings.optimiser.name == "mixed":
-        return "adamw" if place // 2 % 2 else "muon"
+        step = 4 if settings.network.embedding == "mixed" else 2
+        return "adamw" if place % step else "muon"
     return settings.optimiser.name or "adamw"
 
 
