@@ -19,7 +19,7 @@ from glasshouse.training.muon import COEFFICIENTS, ITERATIONS, Muon, orthogonal
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.plan import Plan
 
-from .plans import planned
+from .plans import epochs, planned, run
 
 RATES, DECAYS = (0.01, 0.003, 0.03), (0.1, 0.0, 0.5)
 
@@ -162,6 +162,27 @@ def test_a_pack_is_torchs_own_also_after_a_member_has_left(chosen: list[bool], h
 @pytest.mark.usefixtures("exact")
 def test_the_comparison_sees_another_rate_and_another_decay(spoil: str) -> None:
     assert stepped(a_pack(), [True, True, True], steps=30, spoil=spoil) > 1e-6
+
+
+def test_a_layer_that_nobody_has_any_more_is_forgotten() -> None:
+    pack = a_pack()
+    rates, decays = torch.tensor(RATES, dtype=torch.float64), torch.tensor(DECAYS, dtype=torch.float64)
+    muon = Muon(pack, torch.tensor([True, True, True]))
+    optimiser = PackOptimiser(pack.named_parameters(), OptimiserSettings(name="muon"), rates, decays, muon)
+    for staying in ([2], [0], [0]):
+        for parameter in optimiser.parameters:
+            parameter.grad = torch.ones_like(parameter)
+        optimiser.step()
+        optimiser.keep(torch.tensor(staying), pack.keep(torch.tensor(staying)))
+    assert list(optimiser.momenta) == [pack.first.weight]
+
+
+def test_members_of_all_depths_may_leave_one_after_the_other() -> None:
+    settings = {"optimiser__name": "muon", "network__activation": "gelu", "network__depth": [1, 2], "pack__members": 8}
+    for seed in range(3):
+        plan, data = planned(**settings, pack__halvings=3, run__seed=seed)
+        events, _ = run(plan, data)
+        assert len(epochs(events)[-1].members) < 8
 
 
 def test_torch_itself_is_not_further_than_its_roundings() -> None:

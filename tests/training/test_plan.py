@@ -110,6 +110,10 @@ def test_what_was_decided_decides_nothing_else_again() -> None:
         ("regression", {"training__label_smoothing": 0.1}, "a number has no classes", "a target with classes"),
         ("regression", {"training__class_weights": "balanced"}, "a number has no classes", "a target with classes"),
         ("regression", {"network__hidden": [3], "network__depth": 2}, "network.depth has no effect", ""),
+        ("regression", {"network__hidden": [], "optimiser__name": "muon"}, "optimiser.name muon has no effect", ""),
+        ("binary", {"pack__members": 1, "optimiser__name": "mixed"}, "one member cannot be moved in two ways", ""),
+        ("binary", {"optimiser__momentum": 0.9}, "optimiser.momentum has no effect beside optimiser.name mixed",
+         "0 unless the optimiser is sgd or rmsprop"),
     ],
 )  # fmt: skip
 def test_contradictions_are_told(task: Any, options: dict[str, Any], problem: str, expected: str) -> None:
@@ -119,7 +123,7 @@ def test_contradictions_are_told(task: Any, options: dict[str, Any], problem: st
     with pytest.raises(SettingsError) as caught:
         make_plan(settings, task, classes, FeatureSpec(num_numbers=5, num_flags=0), numbers)
     assert caught.value.problem.startswith(problem) and caught.value.expected == expected
-    assert caught.value.where.startswith(("training", "network"))
+    assert caught.value.where.startswith(("training", "network", "optimiser"))
 
 
 @pytest.mark.parametrize(

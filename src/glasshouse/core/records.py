@@ -135,7 +135,7 @@ class MemberInfo(Record):
     weight_decay: float
     dropout: float
     embedding: str = "none"  # how it reads numbers
-    optimiser: str = "adamw"
+    optimiser: str = ""  # what moves it; runs of before do not say
 
 
 class Started(Event, tag="started"):

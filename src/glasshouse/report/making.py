@@ -236,7 +236,7 @@ def _members(
                 text(words.figure(one.learning_rate, 2)),
                 text(words.figure(one.weight_decay, 2)),
                 text(words.figure(one.dropout, 2)),
-                text(one.optimiser),
+                text(one.optimiser or "–"),
                 text(f"epoch {gone.epoch} ({gone.reason.replace('_', ' ')})" if gone else "the end"),
             ]
         )

@@ -95,7 +95,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     iterations are done on its square of small size (xᵀx), which holds all that they need.
 
     Args:
-        matrices: (some, rows, columns), not all zero.
+        matrices: (some, rows, columns); one of zeros stays so.
 
     Example:
         >>> torch.linalg.svdvals(orthogonal(torch.tensor([[[3.0, 0.0], [0.0, 1.0]]]))).round(decimals=1)

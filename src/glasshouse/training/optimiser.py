@@ -2,7 +2,7 @@
 
 torch's rule steps a set of zero tensors with learning rate 1, which leaves in them the direction it would have gone;
 each member then goes its own length along it. The moments, their corrections and the fused kernels stay torch's. For
-one member the result is torch's own step (tested to 1e-6 over 200 steps, for all four).
+one member the result is torch's own step (tested to 1e-6 over 200 steps, for all four; Muon's is in its own file).
 
 The rules are called as the functions that torch's optimisers call: the first of its optimisers that a process makes
 loads the compiler, which takes longer (1.7 s) than a small pack trains.
@@ -32,8 +32,8 @@ class PackOptimiser:
         settings: which optimiser, and its momentum.
         learning_rate: (members,)
         weight_decay: (members,) of weight matrices and tables only; biases, norms and slopes never decay. `adamw`
-            decays the weights themselves (Loshchilov and Hutter 2019), the others add the decay to the gradient, as
-            torch does.
+            and Muon decay the weights themselves (Loshchilov and Hutter 2019), the others add the decay to the
+            gradient, as torch does.
         muon: which members' matrices are moved by Muon instead; None where none are.
     """
 
@@ -126,7 +126,7 @@ class PackOptimiser:
             direction.data, direction.grad = direction.data[places], None
         if self.muon is not None:
             self.muon.keep(positions)
-        self.momenta = {parameter: memory[kept[parameter]] for parameter, memory in self.momenta.items()}
+        self.momenta = {owner: memory[kept[owner]] for owner, memory in self.momenta.items() if owner.shape[0]}
         left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
         for memory in (self.means, self.squares):
             memory[:] = [memory[place][kept[self.parameters[place]]] for place in left if memory]
@@ -170,7 +170,9 @@ class PackOptimiser:
             weight, gradient = part.weight, part.weight.grad
             if gradient is None:
                 continue
-            momentum = self.momenta.setdefault(weight, torch.zeros_like(weight))
+            if weight not in self.momenta:
+                self.momenta[weight] = torch.zeros_like(weight)
+            momentum = self.momenta[weight]
             part.remember(gradient, momentum)
             turned = part.directions(gradient, momentum)
             for direction, new in zip(part.of(directions[weight]), turned, strict=True):

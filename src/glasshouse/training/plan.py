@@ -244,6 +244,7 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     optimiser = settings.optimiser
     mixed = _known(settings.pack.folds) > 1 and _known(settings.pack.members) > 1 and settings.network.hidden is None
     name = optimiser.name or ("adam" if plain else "mixed" if mixed else "adamw")
+    _check_optimiser(settings, name)
     sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
     batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
     # Muon is dear, and loses less than Adam where fewer steps are taken, of more rows each.
@@ -255,6 +256,22 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
         weight_decay=_first(optimiser.weight_decay, 0.0 if plain or name not in DECOUPLED else WEIGHT_DECAYS),
         schedule=optimiser.schedule or ("constant" if plain else "flat_cosine"),
     )  # fmt: skip
+
+
+def _check_optimiser(settings: Settings, name: str) -> None:
+    """An optimiser whose settings would have no effect is refused."""
+    problem = ""
+    if name in ("muon", "mixed") and settings.network.hidden == ():
+        problem = f"optimiser.name {name} has no effect without hidden layers"
+    elif name == "mixed" and settings.pack.members == 1:
+        problem = "one member cannot be moved in two ways"
+    if problem:
+        raise SettingsError(problem, where="optimiser.name", fix="--set optimiser.name=adamw")
+    if settings.optimiser.momentum and name not in ("sgd", "rmsprop"):
+        raise SettingsError(
+            f"optimiser.momentum has no effect beside optimiser.name {name}", where="optimiser.momentum",
+            expected="0 unless the optimiser is sgd or rmsprop", fix="--set optimiser.name=sgd",
+        )  # fmt: skip
 
 
 def _resolve_precision(settings: Settings) -> Settings:
@@ -334,14 +351,11 @@ def _draw_members(settings: Settings, spec: PackSpec) -> tuple[MemberInfo, ...]:
     depths = spec.depths[:: _known(settings.pack.folds)]
     readings = [_reading(settings, place) for place in range(len(depths))]
     movers = [_mover(settings, place) for place in range(len(depths))]
-
-    # Of members as deep as each other, those that read alike stand side by side, and those that Muon moves: they are
-    # multiplied together.
-    def stand(place: int) -> tuple[int, bool, bool]:
-        plain = readings[place] == "none"
-        return -depths[place], plain, (movers[place] == "muon") is not plain
-
-    order = sorted(range(len(depths)), key=stand)
+    # Of members as deep as each other, those that read alike stand side by side, and of these those that Muon moves:
+    # they are multiplied together.
+    order = sorted(
+        range(len(depths)), key=lambda place: (-depths[place], readings[place] == "none", movers[place] == "muon")
+    )
     return tuple(
         MemberInfo(
             member=member,
@@ -365,7 +379,7 @@ def _reading(settings: Settings, place: int) -> str:
 
 
 def _mover(settings: Settings, place: int) -> str:
-    """What moves a member: in a mixed pack Muon every second one of those that read numbers in pieces."""
+    """What moves a member: in a mixed pack Muon every second one, or of those alone that read numbers in pieces."""
     if settings.optimiser.name == "mixed":
         step = 4 if settings.network.embedding == "mixed" else 2
         return "adamw" if place % step else "muon"

@@ -198,6 +198,7 @@ class WrittenStep:
             self.optimiser.directions[place] = directions[place]
         self.parameters, self.grad, self.direction, self.mean, self.square = map(_bare, vectors)
         self.turns = list(self._turns(muon.parts)) if muon is not None else []
+        self.matrices = {id(turn.part.weight) for turn in self.turns}
         self.shares = list(self._shares(decays.tolist()))
         self.last_rates, self.passes = [], []
 
@@ -225,7 +226,7 @@ class WrittenStep:
     def _stretches(self, place: int, network: int) -> Iterator[slice]:
         """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
         start, shape = self.starts[place], self.shapes[place]
-        if self.turned[network] and any(turn.part.weight is self.owners[place] for turn in self.turns):
+        if self.turned[network] and id(self.owners[place]) in self.matrices:
             return
         if self.alike:
             yield slice(start, start + shape.numel())
