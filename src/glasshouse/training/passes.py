@@ -15,6 +15,7 @@ Every product writes into memory that is made once for batches of a size and use
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
@@ -40,12 +41,18 @@ BENDS: dict[str, Bends] = {
 }
 
 
+@cache
+def _number(value: float) -> Tensor:
+    """A number as a tensor: torch would make one of it at every call, which takes longer than the product."""
+    return torch.tensor(value)
+
+
 def _squared_error(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
     error = outputs.sub_(targets.unsqueeze(-1))
-    torch.mul(error, 1.0 / targets.shape[-1], out=grad)
-    losses = error.mul_(grad).sum(-2)
-    grad.add_(grad)
-    return losses
+    torch.mul(error, _number(2.0 / targets.shape[-1]), out=grad)
+    if error.dim() == 2:  # one network by itself
+        return torch.dot(error.view(-1), grad.view(-1)).mul_(_number(0.5)).view(1)
+    return error.mul_(grad).sum(-2).mul_(_number(0.5))
 
 
 def _binary_cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:

@@ -154,8 +154,11 @@ class WrittenStep:
 
     def _update(self, factor: float | Tensor) -> None:
         self.steps.add_(self.one)
-        factors = factor.expand(len(self.rates)).tolist() if isinstance(factor, Tensor) else [factor] * len(self.rates)
-        self.last_rates = [rate * each for rate, each in zip(self.rates, factors, strict=True)]
+        if isinstance(factor, Tensor):
+            factors = factor.expand(len(self.rates)).tolist()
+            self.last_rates = [rate * each for rate, each in zip(self.rates, factors, strict=True)]
+        else:
+            self.last_rates = [rate * factor for rate in self.rates]
         adam = torch._fused_adamw_ if self.optimiser.decoupled else torch._fused_adam_
         for network, decay, values, grads, means, squares, steps in self.shares:
             adam(
