@@ -53,7 +53,7 @@ class Part(NamedTuple):
         ahead = [torch.lerp(new, mean, MOMENTUM) for new, mean in pairs]
         whole = ahead[0] if len(ahead) == 1 else torch.cat(ahead, 1)
         whole = orthogonal(whole).mul_(ADAM_LENGTH * math.sqrt(max(whole.shape[1:])))
-        return list(whole.split([len(range(*rows.indices(self.weight.shape[1]))) for rows in self.rows], 1))
+        return list(whole.split([rows.stop - rows.start for rows in self.rows], 1))
 
 
 class Muon:
