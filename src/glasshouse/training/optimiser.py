@@ -21,7 +21,8 @@ from torch.optim.sgd import sgd
 from glasshouse.core.settings import OptimiserSettings
 from glasshouse.training.muon import Muon
 
-DECOUPLED = ("adamw", "muon", "mixed")  # whose decay is no part of the gradient
+WITH_MUON = ("muon", "mixed")
+DECOUPLED = ("adamw", *WITH_MUON)  # whose decay is no part of the gradient
 
 
 class PackOptimiser:

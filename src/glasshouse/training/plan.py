@@ -25,7 +25,7 @@ from glasshouse.network.pack import count_pieces
 from glasshouse.network.spec import FeatureSpec, PackSpec
 from glasshouse.training.losses import default_loss
 from glasshouse.training.muon import turning_operations
-from glasshouse.training.optimiser import DECOUPLED
+from glasshouse.training.optimiser import DECOUPLED, WITH_MUON
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ ROWS_A_PIECE = 40  # a number is cut into no more pieces than this allows
 T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
-TURNING_SPEED = 2e11  # operations of Muon a second
+TURNING_SPEED = 2e11  # operations of Muon a second, at best (measured: 1.2e11 to 1.9e11, the larger for wide layers)
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
 SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
 # With norms, dropout and Muon, where much is not one large product, threads bring a sixth at most up to here on a free
@@ -248,7 +248,7 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
     batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
     # Muon is dear, and loses less than Adam where fewer steps are taken, of more rows each.
-    batch *= 2 if name in ("muon", "mixed") else 1
+    batch *= 2 if name in WITH_MUON else 1
     settings = _replace(settings, "training", loss=loss, batch_size=settings.training.batch_size or batch)
     return _replace(
         settings, "optimiser", name=name,
@@ -261,7 +261,7 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
 def _check_optimiser(settings: Settings, name: str) -> None:
     """An optimiser whose settings would have no effect is refused."""
     problem = ""
-    if name in ("muon", "mixed") and settings.network.hidden == ():
+    if name in WITH_MUON and settings.network.hidden == ():
         problem = f"optimiser.name {name} has no effect without hidden layers"
     elif name == "mixed" and settings.pack.members == 1:
         problem = "one member cannot be moved in two ways"

@@ -23,12 +23,12 @@ from glasshouse.data.batches import Batch
 from glasshouse.network.layers import PackBlock, PackLayerNorm, PackLinear
 from glasshouse.network.pack import Pack
 from glasshouse.training.muon import Part
-from glasshouse.training.optimiser import PackOptimiser, shaped
+from glasshouse.training.optimiser import DECOUPLED, PackOptimiser, shaped
 from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch, runs
 from glasshouse.training.plan import Plan, device_of
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
-Views = dict[int, list[Tensor]]  # by a parameter's identity: its values and its gradient
+Views = dict[int, list[Tensor]]  # by a parameter's identity: its values, its gradient, and what else is asked for
 TOGETHER = 262_144  # activations of one layer that go together: 1 MiB stays in the cache of a processor's core
 
 
@@ -44,7 +44,7 @@ def can_be_written(plan: Plan) -> bool:
         and (spec.activation == "relu" or not drops)
         and not (spec.skip and spec.in_features == spec.hidden[0])  # a way around what not all members see
     )
-    steps = settings.optimiser.name in ("adam", "adamw", "muon", "mixed") and settings.training.clip_norm is None
+    steps = settings.optimiser.name in ("adam", *DECOUPLED) and settings.training.clip_norm is None
     losses = settings.training.loss in LOSSES and not settings.training.label_smoothing
     even = settings.training.class_weights != "balanced"
     return dense and steps and losses and even and device_of(settings).type == "cpu"
@@ -206,8 +206,7 @@ class WrittenStep:
         self.last_rates, self.passes = [], []
 
     def _turns(self, parts: Sequence[Part]) -> Iterator[_Turn]:
-        vectors = (self.parameters, self.grad, self.mean, self.direction)
-        views = {id(owner): found for owner, *found in zip(self.owners, *map(self._views, vectors), strict=True)}
+        views = self._by_owner(self.parameters, self.grad, self.mean, self.direction)
         for part in parts:
             yield _Turn(part, *views[id(part.weight)])
 
@@ -249,8 +248,7 @@ class WrittenStep:
         spec, pack = self.pack.spec, self.pack
         if self._is_lone():
             return [self._lone(rows)]
-        values, grads = map(self._views, (self.parameters, self.grad))
-        views = {id(owner): pair for owner, *pair in zip(self.owners, values, grads, strict=True)}
+        views = self._by_owner(self.parameters, self.grad)
         layers = [self._layer(block, views) for block in pack.layers if isinstance(block, PackBlock)]
         head = _plain_layer(pack.head, views)
         tables = None
@@ -290,6 +288,10 @@ class WrittenStep:
             for vector in (self.parameters, self.grad)
         )
         return LonePasses(wholes, grads, self.pack.spec.activation, self.loss)
+
+    def _by_owner(self, *vectors: Tensor) -> Views:
+        """By a parameter's identity, its views of some long vectors."""
+        return {id(owner): found for owner, *found in zip(self.owners, *map(self._views, vectors), strict=True)}
 
     def _views(self, vector: Tensor) -> list[Tensor]:
         """A long vector as tensors of the parameters' shapes."""
