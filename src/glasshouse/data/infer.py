@@ -12,7 +12,7 @@ from glasshouse.core.settings import Kind
 from glasshouse.data.coded import as_written
 from glasshouse.data.frame import Frame, cost_of, side_by_side
 from glasshouse.data.kinds import infer_column
-from glasshouse.data.schema import KINDS, Column, Schema, quoted
+from glasshouse.data.schema import KINDS, Column, Schema, TargetSchema, quoted
 from glasshouse.data.targets import infer_target
 
 
@@ -49,13 +49,15 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
     for name, kind in asked.items():
         _check_override(name, kind, names, frame.source.name)
     features = [name for name in names if name != target]
-    columns = side_by_side(
-        lambda name: _column(frame, name, asked.get(name)),
-        features,
-        frame.num_rows,
-        cost=lambda name: cost_of(frame.table[name]),
-    )
-    found = infer_target(frame, target, asked.get(target)) if target is not None else None
+
+    def look(name: str) -> Column | TargetSchema:
+        return infer_target(frame, name, asked.get(name)) if name == target else _column(frame, name, asked.get(name))
+
+    # The target last: what is wrong with a column is said first.
+    every = features if target is None else [*features, target]
+    looked = side_by_side(look, every, frame.num_rows, cost=lambda name: cost_of(frame.table[name]))
+    columns = tuple(found for found in looked if isinstance(found, Column))
+    goal = next((found for found in looked if isinstance(found, TargetSchema)), None)
     if not any(column.used for column in columns):
         raise DataError(
             f"{frame.source.name} has no column to learn from",
@@ -63,7 +65,7 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
             expected="at least one column of numbers, categories, yes/no or dates besides the target",
             fix="--set columns.NAME=category keeps a column that was left out",
         )
-    return Schema(columns=columns, target=found)
+    return Schema(columns=columns, target=goal)
 
 
 def _column(frame: Frame, name: str, asked: Kind | None) -> Column:

@@ -50,10 +50,7 @@ class Labels:
 
         Of many labels 64-bit hashes are counted: among a million, two would agree once in 40 million tables.
         """
-        if len(self.cells) < _MANY:
-            return self.cells.n_unique()
-        values = np.sort((self.cells.hash() if self.cells.dtype == pl.String else self.cells).to_numpy())
-        return int(np.count_nonzero(values[1:] != values[:-1])) + 1
+        return (self.cells if len(self.cells) < _MANY else self.cells.hash()).n_unique()
 
     def count(self, chosen: pl.Series | npt.NDArray[np.bool_]) -> int:
         """How many rows the chosen cells stand for; a null chooses nothing."""
@@ -69,7 +66,8 @@ def labels_of_numbers(series: pl.Series, reading: Reading) -> Labels | None:
     """The labels of a column of many different numbers, which need not be written out; None for any other column."""
     if len(series) < _MANY or reading.missing or not (series.dtype.is_float() or series.dtype == pl.Int64):
         return None
-    cells = series.filter(series.is_finite()) if series.dtype.is_float() else series.drop_nulls()
+    finite = series.is_finite() if series.dtype.is_float() else series.is_not_null()
+    cells = series if finite.all(ignore_nulls=False) else series.filter(finite)
     labels = Labels(cells, None, len(series), parse_labels(cells.head(BEGIN), reading))
     return labels if labels.distinct > _FEW else None
 
