@@ -32,6 +32,7 @@ _tanh_back = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
 _norm_back = torch.ops.aten.native_layer_norm_backward
 _lookup_back = torch.ops.aten.embedding_dense_backward
+FEW_OUTPUTS = 16  # below which a product with so many columns is slower than its transpose (26 and more: no faster)
 # f in place, and ∂z from ∂a and a, into ∂a. All three slopes follow from the activation itself.
 Bends = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 BENDS: dict[str, Bends] = {
@@ -223,13 +224,51 @@ class _Block:
         return grad
 
 
-class _Head(NamedTuple):
-    """The last layer, for batches of so many rows."""
+class _Head:
+    """The last layer of some members, for batches of so many rows: the way there and back.
 
-    layer: Layer
-    turned: Tensor
-    outputs: Tensor
-    grad: Tensor
+    Few outputs are few columns of a product, which take MKL three to nine times as long as few rows; so where there
+    are few, what stands in columns is computed in rows: (a W)ᵀ = Wᵀ aᵀ and ∂Wᵀ = ∂zᵀ a.
+    """
+
+    def __init__(self, layer: Layer, rows: int, scratch: Scratch) -> None:
+        members, units, outputs = layer.weight.shape
+        self.layer = layer
+        self.turned = layer.weight.mT
+        self.outputs = scratch("outputs", members, rows, outputs)
+        self.grad = scratch("grad", members, rows, outputs)  # ∂ of the outputs
+        self.one, self.few = outputs == 1, outputs < FEW_OUTPUTS
+        # A column and a row are the same memory, but a view as a row is needed: oneDNN writes nothing at all where a
+        # product's place is a turned column (torch 2.13, float32_matmul_precision "medium").
+        if self.one:
+            self.turned = layer.weight.view(members, 1, units)
+            self.in_rows, self.grad_in_rows = (part.view(members, 1, rows) for part in (self.outputs, self.grad))
+            self.weight_grad = layer.weight_grad.view(members, 1, units)
+        elif self.few:
+            self.in_rows = scratch("outputs in rows", members, outputs, rows)
+            self.grad_in_rows = self.grad.mT
+            self.weight_grad = scratch("gradient in rows", members, outputs, units)
+
+    def forward(self, a: Tensor) -> Tensor:
+        """From what comes in to the outputs."""
+        if not self.few:
+            return torch.baddbmm(self.layer.bias, a, self.layer.weight, out=self.outputs)
+        torch.baddbmm(self.layer.bias.mT, self.turned, a.mT, out=self.in_rows)
+        return self.outputs if self.one else self.outputs.copy_(self.in_rows.mT)
+
+    def back(self, a: Tensor, before: Tensor) -> None:
+        """Fills the layer's gradients from `grad`, and `before` with ∂a."""
+        torch.sum(self.grad, 1, keepdim=True, out=self.layer.bias_grad)
+        if not self.few:
+            torch.bmm(a.mT, self.grad, out=self.layer.weight_grad)
+        else:
+            torch.bmm(self.grad_in_rows, a, out=self.weight_grad)
+            if not self.one:
+                self.layer.weight_grad.copy_(self.weight_grad.mT)
+        if self.one:
+            torch.mul(self.grad, self.turned, out=before)
+        else:
+            torch.bmm(self.grad, self.turned, out=before)
 
 
 class Common(NamedTuple):
@@ -286,11 +325,8 @@ class Passes:
         for number, block in enumerate(blocks):
             inputs = [block.forward(inputs, self._kept(number, random))]
         a = inputs[0]
-        outputs = torch.baddbmm(head.layer.bias, a, head.layer.weight, out=head.outputs)
-        losses = self.loss(outputs, batch.targets[self.members], head.grad)
-        torch.bmm(a.mT, head.grad, out=head.layer.weight_grad)
-        torch.sum(head.grad, 1, keepdim=True, out=head.layer.bias_grad)
-        torch.bmm(head.grad, head.turned, out=blocks[-1].grad)
+        losses = self.loss(head.forward(a), batch.targets[self.members], head.grad)
+        head.back(a, blocks[-1].grad)
         for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
             grad = block.back()
             if block.layer.around:
@@ -318,10 +354,8 @@ class Passes:
         for number, layer in enumerate(hidden):
             blocks.append(_Block(layer, reads, rows, self.bends, self.scratch, number))
             reads = [_Read(slice(None), slice(None))]
-        shape = (last.weight.shape[0], rows, last.weight.shape[2])
-        head = _Head(last, last.weight.mT, self.scratch("outputs", *shape), self.scratch("grad", *shape))
-        self.memory[rows] = blocks, head
-        return blocks, head
+        self.memory[rows] = blocks, _Head(last, rows, self.scratch)
+        return self.memory[rows]
 
 
 class _LonePlace(NamedTuple):
