@@ -17,7 +17,7 @@ from glasshouse.training.fit import Trained
 from glasshouse.training.losses import member_losses, row_loss
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.plan import Plan
-from glasshouse.training.written import WrittenStep, can_be_written
+from glasshouse.training.written import WrittenStep, can_be_written, multiplies_in_half
 
 from .plans import epochs, planned, run
 
@@ -71,7 +71,7 @@ def test_a_training_is_autograds(task: str, activation: str, optimiser: str, mon
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 @pytest.mark.parametrize("cardinalities", [(), (9, 40)])
-@pytest.mark.parametrize("together", [1 << 18, 1000])
+@pytest.mark.parametrize("together", [1 << 20, 4000])
 def test_a_training_without_any_settings_is_autograds(
     task: str, cardinalities: tuple[int, ...], together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +183,7 @@ def test_what_it_cannot_do_is_left_to_autograd(settings: dict[str, Any], written
 
 
 def stepped(
-    loss: str, activation: str, *, rows: int = 20, tolerance: float = 1e-6, **settings: Any
+    loss: str, activation: str, *, rows: int = 20, tolerance: float = 1e-6, half: bool = False, **settings: Any
 ) -> tuple[Callable[[], Any], list[torch.Tensor], torch.Tensor, torch.Tensor]:
     """(one written step, autograd's gradients for it, its losses, autograd's)."""
     task = {"mse": "regression", "bce": "binary", "cross_entropy": "multiclass"}[loss]
@@ -195,7 +195,7 @@ def stepped(
     gradients = list(torch.autograd.grad(losses.sum(), list(pack.parameters())))
     ones = torch.ones(plan.spec.num_members)
     optimiser = PackOptimiser(pack.named_parameters(), plan.settings.optimiser, 1e-3 * ones, 0.0 * ones)
-    step = WrittenStep(pack, optimiser, loss)
+    step = WrittenStep(pack, optimiser, loss, half=half)
 
     def gradients_of_a_step() -> list[torch.Tensor]:
         found = step.step(batch, 1.0)
@@ -243,6 +243,63 @@ def test_the_gradients_are_autograds_with_onednns_products(loss: str) -> None:
     assert [apart(gradient, other) for gradient, other in zip(found, expected, strict=True)] == pytest.approx(
         [0.0] * len(expected), abs=0.02
     )
+
+
+# --- hidden layers in bfloat16 ----------------------------------------------------------------------------------------
+
+# A hidden layer's gradients go through a rounding to 8 bits at every product: 2^-9 of each number, and a few of these.
+ROUNDED = 0.03
+WAYS_AROUND = {"network__hidden": [9, 9, 7], "network__skip": True, "network__normalisation": "layer"}
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce", "cross_entropy"])
+@pytest.mark.parametrize("settings", [{}, WAYS_AROUND, {"pack__members": 1}], ids=["plain", "default", "lone"])
+def test_half_as_many_bits_change_the_gradients_by_little(loss: str, settings: dict[str, Any]) -> None:
+    take_step, expected, _, _ = stepped(loss, "tanh", tolerance=0.02, half=True, **settings)
+    found = [apart(gradient, other) for gradient, other in zip(take_step(), expected, strict=True)]
+    assert 1e-5 < max(found) < ROUNDED, "rounded, and not by more"
+
+
+def test_a_slope_that_is_off_is_seen_behind_the_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    bend, back = passes.BENDS["tanh"]
+    monkeypatch.setitem(passes.BENDS, "tanh", (bend, lambda grad, a: back(grad, a).mul_(1.1)))
+    take_step, expected, _, _ = stepped("mse", "tanh", tolerance=0.02, half=True)
+    found = [apart(gradient, other) for gradient, other in zip(take_step(), expected, strict=True)]
+    assert max(found) > 2 * ROUNDED
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("optimiser", ["adamw", "mixed"])
+def test_a_training_in_half_ends_where_others_do(task: str, optimiser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**DEFAULT, "task": task, "cardinalities": (9, 40), "pack__halvings": 1, "optimiser__name": optimiser}
+    plan, data = planned(**{**DENSE, **settings})
+    whole, _ = run(plan, data)
+    monkeypatch.setattr(sys.modules["glasshouse.training.fit"], "multiplies_in_half", lambda precision: True)
+    half, trained = run(plan, data)
+    assert epochs(half)[0].train_loss != epochs(whole)[0].train_loss
+    assert epochs(half)[0].train_loss == pytest.approx(epochs(whole)[0].train_loss, rel=0.02)
+    assert epochs(half)[-1].ensemble_loss == pytest.approx(epochs(whole)[-1].ensemble_loss, rel=0.05)
+    assert all(tensor.dtype == torch.float32 for tensor in trained.ensemble.pack.tensors().values())
+
+
+@pytest.mark.parametrize(
+    ("precision", "able", "half"),
+    [
+        ("bfloat16", {"avx512_bf16": True}, True),
+        ("bfloat16", {"amx_bf16": True, "avx512_bf16": False}, True),
+        ("bfloat16", {"avx512_f": True}, False),
+        ("bfloat16", {}, False),
+        ("float32", {"avx512_bf16": True}, False),
+    ],
+)
+def test_half_is_for_processors_that_are_faster_so(
+    precision: str, able: dict[str, bool], half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert multiplies_in_half(precision) is half
+
+
+# --- what a step is made of -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("skip", [True, False])

@@ -34,7 +34,7 @@ from glasshouse.training.plan import HALVED_AT, Plan, device_of
 from glasshouse.training.schedules import make_schedule
 from glasshouse.training.selection import Selector, Snapshot
 from glasshouse.training.statistics import layer_statistics
-from glasshouse.training.written import WrittenStep, can_be_written
+from glasshouse.training.written import WrittenStep, can_be_written, multiplies_in_half
 
 PROBE_ROWS = 256
 
@@ -218,13 +218,14 @@ def _begin(
     chosen = torch.tensor([member.optimiser == "muon" for member in plan.members]).repeat_interleave(plan.folds)
     muon = Muon(pack, chosen) if bool(chosen.any()) else None
     optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays, muon)
+    half = multiplies_in_half(settings.run.precision)
     policies = Policies(
         loss=loss,
         optimiser=optimiser,
         schedule=make_schedule(settings.optimiser, len(rates), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
-        written=WrittenStep(pack, optimiser, settings.training.loss or "") if written else None,
+        written=WrittenStep(pack, optimiser, settings.training.loss or "", half=half) if written else None,
     )
     selector = Selector(judge.losses, settings.pack.ensemble, settings.pack.selection)
     return _State(pack, policies, judge, selector, tuple(member.member for member in plan.members), own)
@@ -371,8 +372,8 @@ def _listed(values: Tensor) -> tuple[float, ...]:
 def _torch_set(threads: int | None, precision: str) -> Iterator[None]:
     """torch as this run wants it, and as it was afterwards.
 
-    "bfloat16" lets the products of float32 tensors be computed in bfloat16 where the processor is faster so; weights,
-    sums and the optimiser stay float32.
+    "bfloat16" lets the products of float32 tensors be computed in bfloat16 where the processor is faster so, and the
+    written step keep hidden layers in it; weights, the last layer, losses and the optimiser stay float32.
     """
     before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     if threads is not None:

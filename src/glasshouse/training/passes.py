@@ -10,12 +10,15 @@ after f the mask d of dropout; and a way around, aₗ = aₗ₋₁ + d · f(...)
                ∂z = (∂n - mean ∂n - n · mean(∂n · n)) / deviation z          ∂aₗ₋₁ = ∂aₗ + ∂zₗ Wₗᵀ
 
 Every product writes into memory that is made once for batches of a size and used again at every step.
+
+Hidden layers may be given in bfloat16 (as torch's autocast computes them); the last one is in float32, and so are the
+outputs, the losses and their gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
@@ -132,11 +135,11 @@ class Scratch:
     def __init__(self) -> None:
         self.made: dict[tuple[object, ...], Tensor] = {}
 
-    def __call__(self, name: object, *shape: int) -> Tensor:
+    def __call__(self, name: object, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """The memory of that name and shape."""
-        key = (name, shape)
+        key = (name, shape, dtype)
         if key not in self.made:
-            self.made[key] = torch.empty(shape)
+            self.made[key] = torch.empty(shape, dtype=dtype)
         return self.made[key]
 
 
@@ -171,13 +174,20 @@ class _Block:
     """
 
     def __init__(
-        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int
+        self,
+        layer: Layer,
+        reads: Sequence[_Read],
+        rows: int,
+        bends: Bends,
+        scratch: Callable[..., Tensor],
+        number: int,
     ) -> None:
         members, _, units = layer.weight.shape
         shape = (members, rows, units)
         self.layer = layer
         self.bend, self.bend_back = bends
         self.turned = layer.weight.mT
+        scratch = partial(scratch, dtype=layer.weight.dtype)
         self.z = scratch((number, "z"), *shape)
         self.out = self.z if layer.norm is None else scratch((number, "out"), *shape)
         self.sum = scratch((number, "sum"), *shape) if layer.around else self.out
@@ -231,12 +241,14 @@ class _Head:
     are few, what stands in columns is computed in rows: (a W)ᵀ = Wᵀ aᵀ and ∂Wᵀ = ∂zᵀ a.
     """
 
-    def __init__(self, layer: Layer, rows: int, scratch: Scratch) -> None:
+    def __init__(self, layer: Layer, rows: int, scratch: Scratch, *, exact: bool) -> None:
         members, units, outputs = layer.weight.shape
         self.layer = layer
         self.turned = layer.weight.mT
         self.outputs = scratch("outputs", members, rows, outputs)
         self.grad = scratch("grad", members, rows, outputs)  # ∂ of the outputs
+        # What comes in, and later its gradient, as float32 where the layers before are not.
+        self.exact = None if exact else scratch("exact", members, rows, units)
         self.one, self.few = outputs == 1, outputs < FEW_OUTPUTS
         # A column and a row are the same memory, but a view as a row is needed: oneDNN writes nothing at all where a
         # product's place is a turned column (torch 2.13, float32_matmul_precision "medium").
@@ -251,24 +263,27 @@ class _Head:
 
     def forward(self, a: Tensor) -> Tensor:
         """From what comes in to the outputs."""
+        self.a = a if self.exact is None else self.exact.copy_(a)
         if not self.few:
-            return torch.baddbmm(self.layer.bias, a, self.layer.weight, out=self.outputs)
-        torch.baddbmm(self.layer.bias.mT, self.turned, a.mT, out=self.in_rows)
+            return torch.baddbmm(self.layer.bias, self.a, self.layer.weight, out=self.outputs)
+        torch.baddbmm(self.layer.bias.mT, self.turned, self.a.mT, out=self.in_rows)
         return self.outputs if self.one else self.outputs.copy_(self.in_rows.mT)
 
-    def back(self, a: Tensor, before: Tensor) -> None:
-        """Fills the layer's gradients from `grad`, and `before` with ∂a."""
+    def back(self, before: Tensor) -> None:
+        """Fills the layer's gradients from `grad`, and `before` with ∂ of what came in."""
         torch.sum(self.grad, 1, keepdim=True, out=self.layer.bias_grad)
         if not self.few:
-            torch.bmm(a.mT, self.grad, out=self.layer.weight_grad)
+            torch.bmm(self.a.mT, self.grad, out=self.layer.weight_grad)
         else:
-            torch.bmm(self.grad_in_rows, a, out=self.weight_grad)
+            torch.bmm(self.grad_in_rows, self.a, out=self.weight_grad)
             if not self.one:
                 self.layer.weight_grad.copy_(self.weight_grad.mT)
         if self.one:
             torch.mul(self.grad, self.turned, out=before)
-        else:
+        elif self.exact is None:
             torch.bmm(self.grad, self.turned, out=before)
+        else:
+            before.copy_(torch.bmm(self.grad, self.turned, out=self.exact))
 
 
 class Common(NamedTuple):
@@ -296,6 +311,7 @@ class Passes:
     ) -> None:
         self.members, self.scratch = members, scratch
         self.layers = [layer.of(members) for layer in layers]
+        self.dtype = self.layers[0].weight.dtype
         self.bends, self.loss = BENDS[common.activation], LOSSES[common.loss]
         tables, dropout = common.tables, common.dropout
         self.tables = None if tables is None else Lookup(tables.weight[members], tables.grad[members], tables.offsets)
@@ -316,17 +332,16 @@ class Passes:
         Returns:
             (members,) the mean losses.
         """
-        prepared = batch.prepared[self.members]
+        prepared = batch.prepared[self.members].to(self.dtype)
         blocks, head = self.memory.get(prepared.shape[1]) or self._new_memory(prepared.shape[1])
         inputs = [prepared[members, :, features] for members, features, _ in self.reads]
         if self.tables is not None and batch.categories is not None:
             looked_up = table_rows(self.tables.weight, self.tables.offsets, batch.categories[self.members])
-            inputs.append(look_up(self.tables.weight, looked_up))
+            inputs.append(look_up(self.tables.weight, looked_up).to(self.dtype))
         for number, block in enumerate(blocks):
             inputs = [block.forward(inputs, self._kept(number, random))]
-        a = inputs[0]
-        losses = self.loss(head.forward(a), batch.targets[self.members], head.grad)
-        head.back(a, blocks[-1].grad)
+        losses = self.loss(head.forward(inputs[0]), batch.targets[self.members], head.grad)
+        head.back(blocks[-1].grad)
         for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
             grad = block.back()
             if block.layer.around:
@@ -335,7 +350,7 @@ class Passes:
                 torch.bmm(grad, block.turned, out=before.grad)
         grad = blocks[0].back()
         if self.tables is not None:
-            self.tables.back(looked_up, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT))
+            self.tables.back(looked_up, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT).float())
         return losses.view(-1)
 
     def _kept(self, number: int, random: Sequence[Tensor | None]) -> Tensor | None:
@@ -343,7 +358,10 @@ class Passes:
         if drawn is None or self.thresholds is None:
             return None
         mine = drawn[self.members]
-        return PackDropout.kept(mine, self.thresholds, self.scratch((number, "kept"), *mine.shape))
+        kept = PackDropout.kept(mine, self.thresholds, self.scratch((number, "kept"), *mine.shape))
+        if self.dtype == torch.float32:
+            return kept
+        return self.scratch((number, "kept"), *mine.shape, dtype=self.dtype).copy_(kept)  # a mixed product takes long
 
     def _new_memory(self, rows: int) -> tuple[list[_Block], _Head]:
         *hidden, last = self.layers
@@ -354,7 +372,7 @@ class Passes:
         for number, layer in enumerate(hidden):
             blocks.append(_Block(layer, reads, rows, self.bends, self.scratch, number))
             reads = [_Read(slice(None), slice(None))]
-        self.memory[rows] = blocks, _Head(last, rows, self.scratch)
+        self.memory[rows] = blocks, _Head(last, rows, self.scratch, exact=self.dtype == torch.float32)
         return self.memory[rows]
 
 

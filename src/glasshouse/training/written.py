@@ -29,7 +29,7 @@ from glasshouse.training.plan import Plan, device_of
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
 Views = dict[int, list[Tensor]]  # by a parameter's identity: its values, its gradient, and what else is asked for
-TOGETHER = 262_144  # activations of one layer that go together: 1 MiB stays in the cache of a processor's core
+TOGETHER = 1 << 20  # bytes of one layer's activations that go together: so many stay in the cache of a processor's core
 
 
 def can_be_written(plan: Plan) -> bool:
@@ -48,6 +48,12 @@ def can_be_written(plan: Plan) -> bool:
     losses = settings.training.loss in LOSSES and not settings.training.label_smoothing
     even = settings.training.class_weights != "balanced"
     return dense and steps and losses and even and device_of(settings).type == "cpu"
+
+
+def multiplies_in_half(precision: str) -> bool:
+    """Whether layers are to be computed in bfloat16, and this processor multiplies so faster than in float32."""
+    able = torch.cpu.get_capabilities()
+    return precision == "bfloat16" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 class _Share(NamedTuple):
@@ -81,13 +87,17 @@ class WrittenStep:
             after member: what moves alike lies together.
         optimiser: gives each member's learning rate and decay, and is given the gradients and directions to show.
         loss: mse, bce or cross_entropy.
+        half: whether the hidden layers are computed in bfloat16. Weights, outputs, losses and moments stay float32, as
+            with torch's autocast.
     """
 
-    def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str) -> None:
+    def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str, *, half: bool = False) -> None:
         self.pack, self.optimiser, self.loss = pack, optimiser, loss
+        self.half = half
         self.steps, self.one = _bare(torch.zeros(())), _bare(torch.ones(()))
         self.unbooked = torch.inference_mode()
         self.passes: list[Passes] | list[LonePasses] = []
+        self.halved: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.last_rates: list[float] = []  # of the last step
         self.apart = False  # whether a schedule has made unlike what began alike
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
@@ -110,7 +120,11 @@ class WrittenStep:
             if not self.passes:
                 self.passes = self._cut(rows)
             random = self._draw(rows) if self.pack.dropout is not None else ()
+            for value, _, half, _ in self.halved:
+                half.copy_(value)
             losses = [part.run(batch, random) for part in self.passes]
+            for _, grad, _, half in self.halved:
+                grad.copy_(half)
             self._update(factor)
             return losses[0] if len(losses) == 1 else torch.cat(losses)
 
@@ -203,7 +217,7 @@ class WrittenStep:
         self.turns = list(self._turns(muon.parts)) if muon is not None else []
         self.matrices = {id(turn.part.weight) for turn in self.turns}
         self.shares = list(self._shares(decays.tolist()))
-        self.last_rates, self.passes = [], []
+        self.last_rates, self.passes, self.halved = [], [], []
 
     def _turns(self, parts: Sequence[Part]) -> Iterator[_Turn]:
         views = self._by_owner(self.parameters, self.grad, self.mean, self.direction)
@@ -246,9 +260,11 @@ class WrittenStep:
     def _cut(self, rows: int) -> list[Passes] | list[LonePasses]:
         """The pack's members, as many neighbours of one depth together as the cache holds with so many rows."""
         spec, pack = self.pack.spec, self.pack
-        if self._is_lone():
+        if self._is_lone() and not self.half:
             return [self._lone(rows)]
         views = self._by_owner(self.parameters, self.grad)
+        if self.half:
+            self.halved = list(self._halves(views))
         layers = [self._layer(block, views) for block in pack.layers if isinstance(block, PackBlock)]
         head = _plain_layer(pack.head, views)
         tables = None
@@ -257,7 +273,8 @@ class WrittenStep:
             tables = Lookup(weight, grad, pack.tables.offsets)
         hidden = [False] * spec.num_members if pack.hidden is None else pack.hidden.tolist()
         features = [pack.pieces_at.start if unseen else spec.prepared_features for unseen in hidden]
-        together = max(1, TOGETHER // (rows * max(*spec.hidden, spec.outputs)))
+        size = 2 if self.half else 4
+        together = max(1, TOGETHER // (size * rows * max(*spec.hidden, spec.outputs)))
         common = Common(spec.activation, self.loss, tables, pack.dropout)
         scratch, passes = Scratch(), []
         for depth, alike in runs(spec.depths):
@@ -265,6 +282,14 @@ class WrittenStep:
                 members = slice(start, min(start + together, alike.stop))
                 passes.append(Passes([*layers[:depth], head], members, features[members], common, scratch))
         return passes
+
+    def _halves(self, views: Views) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Of each hidden layer's parameters the value and gradient, and both in bfloat16, which are its views now."""
+        for parameter in self.pack.layers.parameters():
+            value, grad = views[id(parameter)]
+            half, half_grad = (torch.zeros(value.shape, dtype=torch.bfloat16) for _ in range(2))
+            views[id(parameter)] = [half, half_grad]
+            yield value, grad, half, half_grad
 
     def _layer(self, block: PackBlock, views: Views) -> Layer:
         layer, norm = _plain_layer(block.linear, views), None
