@@ -51,27 +51,32 @@ def _number(value: float) -> Tensor:
     return torch.tensor(value)
 
 
+@cache
+def _minus_ones(*shape: int) -> Tensor:
+    return torch.full(shape, -1.0)
+
+
 def _squared_error(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
+    if outputs.dim() == 1:  # one network by itself
+        torch.mul(outputs.sub_(targets), _number(2.0 / len(targets)), out=grad)
+        return torch.dot(outputs, grad).mul_(_number(0.5)).view(1)
     error = outputs.sub_(targets.unsqueeze(-1))
     torch.mul(error, _number(2.0 / targets.shape[-1]), out=grad)
-    if error.dim() == 2:  # one network by itself
-        return torch.dot(error.view(-1), grad.view(-1)).mul_(_number(0.5)).view(1)
     return error.mul_(grad).sum(-2).mul_(_number(0.5))
 
 
 def _binary_cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
     rows, targets = targets.shape[-1], targets.unsqueeze(-1)
     losses = nn.functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(-2)
-    torch.sigmoid(outputs, out=grad).sub_(targets).mul_(1.0 / rows)
+    torch.sigmoid(outputs, out=grad).sub_(targets).mul_(_number(1.0 / rows))
     return losses
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
     rows, targets = targets.shape[-1], targets.unsqueeze(-1)
     logarithms = torch.log_softmax(outputs, -1)
-    losses = -logarithms.gather(-1, targets).mean(-2)
-    torch.exp(logarithms, out=grad).mul_(1.0 / rows)
-    grad.scatter_add_(-1, targets, grad.new_full((), -1.0 / rows).expand(targets.shape))
+    losses = logarithms.gather(-1, targets).mean(-2).neg_()
+    torch.exp(logarithms, out=grad).scatter_add_(-1, targets, _minus_ones(*targets.shape)).mul_(_number(1.0 / rows))
     return losses
 
 
@@ -388,6 +393,16 @@ class _LonePlace(NamedTuple):
     grad: Tensor  # ∂ of what comes in
 
 
+class _LoneMemory(NamedTuple):
+    """What the batches of one size go through; the loss sees the only output of a row as a number."""
+
+    places: list[_LonePlace]
+    outputs: Tensor
+    grad: Tensor  # ∂ of the outputs
+    seen: Tensor
+    seen_grad: Tensor
+
+
 class LonePasses:
     """Takes one network by itself forward and back: the bias is the weight of a one beside every input.
 
@@ -406,26 +421,27 @@ class LonePasses:
         self.wholes, self.grads = wholes, grads
         self.bend, self.bend_back = BENDS[activation]
         self.loss = LOSSES[loss]
-        self.memory: dict[int, tuple[list[_LonePlace], Tensor, Tensor]] = {}
+        self.memory: dict[int, _LoneMemory] = {}
 
     def run(self, batch: Batch, random: Sequence[Tensor | None] = ()) -> Tensor:
         """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
         prepared, _, targets, _ = batch
         rows = targets.shape[1]
-        places, outputs, grad = self.memory.get(rows) or self._new_memory(rows)
+        places, outputs, grad, seen, seen_grad = self.memory.get(rows) or self._new_memory(rows)
         place = places[0]
         place.inner.copy_(prepared[0])
         for following in places[1:]:
             self.bend(torch.mm(place.rows, place.whole, out=following.inner))
             place = following
-        losses = self.loss(torch.mm(place.rows, place.whole, out=outputs), targets[0], grad)
+        torch.mm(place.rows, place.whole, out=outputs)
+        losses = self.loss(seen, targets[0], seen_grad)
         for place in reversed(places):
             torch.mm(place.turned_rows, grad, out=place.whole_grad)
             if place is not places[0]:
                 grad = self.bend_back(torch.mm(grad, place.turned, out=place.grad), place.inner)
         return losses
 
-    def _new_memory(self, rows: int) -> tuple[list[_LonePlace], Tensor, Tensor]:
+    def _new_memory(self, rows: int) -> _LoneMemory:
         places = []
         for whole, whole_grad in zip(self.wholes, self.grads, strict=True):
             ones = whole.new_ones(rows, whole.shape[0])
@@ -433,5 +449,7 @@ class LonePasses:
             grad = torch.empty_like(inner, memory_format=torch.contiguous_format)
             places.append(_LonePlace(whole, whole_grad, whole[:-1].mT, ones, inner, ones.mT, grad))
         outputs = self.wholes[-1].new_empty(rows, self.wholes[-1].shape[1])
-        self.memory[rows] = places, outputs, torch.empty_like(outputs)
+        grad = torch.empty_like(outputs)
+        seen = [part.view(-1) if self.loss is _squared_error else part for part in (outputs, grad)]
+        self.memory[rows] = _LoneMemory(places, outputs, grad, *seen)
         return self.memory[rows]
