@@ -238,10 +238,13 @@ def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool)
         train.num_rows, generator=torch.Generator().manual_seed(derive_seed(settings.run.seed, "probe"))
     )
     probe = probe[:PROBE_ROWS].to(train.prepared.device)
+    written, taught = state.policies.written, train
+    if written is not None and written.half:  # rounded once here instead of at every step
+        taught = train._replace(prepared=train.prepared.bfloat16())
     while state.members and not pace.over:
         state.epoch += 1
         step_losses = []
-        batches = epoch(train, state.own * len(state.members), settings.training.batch_size or 1, order)
+        batches = epoch(taught, state.own * len(state.members), settings.training.batch_size or 1, order)
         for step in train_epoch(state.pack, batches, state.policies, state.epoch):
             step_losses.append(step.losses)
             if watched:
