@@ -64,13 +64,13 @@ def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
     chosen: list[int] = []
     best = float("inf")
     for size in range(1, most + 1):
-        losses = score((total + pool) / size)
-        place = int(losses.argmin())
-        if not float(losses[place]) < best:
+        losses = score((total + pool) / size).tolist()
+        least = min(losses)
+        if not least < best:
             break
-        best = float(losses[place])
-        chosen.append(place)
-        total = total + pool[place]
+        best = least
+        chosen.append(losses.index(least))
+        total = total + pool[chosen[-1]]
     return chosen, best
 
 
