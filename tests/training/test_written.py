@@ -137,6 +137,28 @@ def test_a_schedule_may_part_members_that_begin_alike(monkeypatch: pytest.Monkey
             assert layer.update_ratio == pytest.approx(twin.update_ratio, rel=1e-2)
 
 
+def test_the_last_of_members_that_were_parted_goes_on_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"optimiser__schedule": "plateau", "optimiser__every": 1, "optimiser__learning_rate": 0.05,
+                "training__epochs": 60, "training__patience": 4, "pack__members": 2, "run__seed": 0}  # fmt: skip
+    (ours, _), (theirs, _) = both_ways(monkeypatch, **settings)
+    left = [len(end.members) for end in epochs(ours)]
+    assert left.count(1) > 5 < left.count(2), "nobody was left alone"
+    assert left == [len(end.members) for end in epochs(theirs)]
+    assert_alike(ours, theirs, train=1e-3, validation=1e-3, shown=2e-2)
+
+
+def test_what_a_schedule_has_parted_can_still_be_differentiated() -> None:
+    plan, _ = planned(**{**DENSE, "optimiser__learning_rate": 1e-3, "optimiser__weight_decay": 0.0})
+    pack = build(plan.spec)
+    initialise(pack, plan.settings.network, torch.Generator().manual_seed(0))
+    ones = torch.ones(3)
+    step = WrittenStep(pack, PackOptimiser(pack.named_parameters(), plan.settings.optimiser, ones, 0 * ones), "mse")
+    batch = a_batch(plan, "regression", 20)
+    step.step(batch, torch.tensor([1.0, 0.5, 1.0]))
+    gradients = torch.autograd.grad(pack(batch.prepared).sum(), list(pack.parameters()))
+    assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
+
+
 def test_folds_are_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, data = planned(**{**DENSE, "pack__folds": 3})
     if data.fold is None:

@@ -113,10 +113,10 @@ class WrittenStep:
         Returns:
             (members,) the losses before the update.
         """
+        if self.alike and isinstance(factor, Tensor) and bool((factor != factor.flatten()[0]).any()):
+            self._part()
         with self.unbooked:
             rows = batch.targets.shape[1]
-            if self.alike and isinstance(factor, Tensor) and bool((factor != factor.flatten()[0]).any()):
-                self._part()
             if not self.passes:
                 self.passes = self._cut(rows)
             random = self._draw(rows) if self.pack.dropout is not None else ()
@@ -196,7 +196,7 @@ class WrittenStep:
         muon = self.optimiser.muon
         self.turned = [False] * len(self.rates) if muon is None else muon.chosen.tolist()
         even = bool((rates == rates[0]).all()) and bool((decays == decays[0]).all()) and len(set(self.turned)) == 1
-        self.alike = even and not self.apart
+        self.alike = even and (not self.apart or len(self.rates) == 1)
         self.whole = [self.alike or weighs for weighs in self.optimiser.decays]
         pairs = list(zip(self.shapes, self.whole, strict=True))
         sizes = [shape.numel() if whole else 0 for shape, whole in pairs]
