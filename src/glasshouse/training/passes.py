@@ -53,7 +53,7 @@ def _number(value: float) -> Tensor:
 
 @cache
 def _minus_ones(*shape: int) -> Tensor:
-    return torch.full(shape, -1.0)
+    return torch.full(shape, -1.0, dtype=torch.float32)
 
 
 def _squared_error(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:

@@ -64,12 +64,11 @@ def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
     chosen: list[int] = []
     best = float("inf")
     for size in range(1, most + 1):
-        losses = score((total + pool) / size).tolist()
-        least = min(losses)
-        if not least < best:
+        least, place = score((total + pool) / size).min(0)
+        if not float(least) < best:
             break
-        best = least
-        chosen.append(losses.index(least))
+        best = float(least)
+        chosen.append(int(place))
         total = total + pool[chosen[-1]]
     return chosen, best
 
