@@ -179,25 +179,19 @@ class _Block:
     """
 
     def __init__(
-        self,
-        layer: Layer,
-        reads: Sequence[_Read],
-        rows: int,
-        bends: Bends,
-        scratch: Callable[..., Tensor],
-        number: int,
+        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int
     ) -> None:
         members, _, units = layer.weight.shape
         shape = (members, rows, units)
         self.layer = layer
         self.bend, self.bend_back = bends
         self.turned = layer.weight.mT
-        scratch = partial(scratch, dtype=layer.weight.dtype)
-        self.z = scratch((number, "z"), *shape)
-        self.out = self.z if layer.norm is None else scratch((number, "out"), *shape)
-        self.sum = scratch((number, "sum"), *shape) if layer.around else self.out
-        self.grad = scratch((number, "grad"), *shape)  # ∂ of what the next layer reads
-        self.inner = scratch("inner", *shape) if layer.around else self.grad
+        memory = partial(scratch, dtype=layer.weight.dtype)
+        self.z = memory((number, "z"), *shape)
+        self.out = self.z if layer.norm is None else memory((number, "out"), *shape)
+        self.sum = memory((number, "sum"), *shape) if layer.around else self.out
+        self.grad = memory((number, "grad"), *shape)  # ∂ of what the next layer reads
+        self.inner = memory("inner", *shape) if layer.around else self.grad
         self.products = []
         for who, what, first in reads:
             z = self.z[who]
