@@ -64,7 +64,6 @@ T = TypeVar("T")
 MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
 TURNING_SPEED = 2e11  # operations of Muon a second, at best (measured: 1.2e11 to 1.9e11, the larger for wide layers)
-MANY_ROWS = 10_000  # from which Muon's batches are no larger than Adam's
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
 SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
 # With norms, dropout and Muon, where much is not one large product, threads bring a sixth at most up to here on a free
@@ -248,9 +247,8 @@ def _resolve_training(settings: Settings, task: Task, num_rows: int) -> Settings
     _check_optimiser(settings, name)
     sizes = ((1_500, 32), (4_000, 64), (10_000, 128), (60_000, 256), (300_000, 512))
     batch = 32 if plain else next((size for most, size in sizes if num_rows < most), 1024)
-    # Muon is dear, and loses less than Adam where fewer steps are taken, of more rows each. Where products are large
-    # already, a step of twice the rows takes twice the time.
-    batch *= 2 if name in WITH_MUON and num_rows < MANY_ROWS else 1
+    # Muon is dear, and loses less than Adam where fewer steps are taken, of more rows each.
+    batch *= 2 if name in WITH_MUON else 1
     settings = _replace(settings, "training", loss=loss, batch_size=settings.training.batch_size or batch)
     return _replace(
         settings, "optimiser", name=name,
