@@ -7,6 +7,7 @@ and travel in the model file. NumPy only: a server needs this file without PyTor
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +105,8 @@ def conformal_quantile(uncertainty: Uncertainty, confidence: float) -> float:
             fix="--interval 0.9",
         )
     num_rows, num_stored = uncertainty.num_rows, len(uncertainty.scores)
-    # 1e-9 keeps 0.9 * 10, which is 9.000000000000002 in some roundings, at rank 9.
-    rank = math.ceil((num_rows + 1) * confidence - 1e-9)
+    # The confidence as it is written: 10 times the float 0.9 is a little more than 9 in some roundings.
+    rank = math.ceil((num_rows + 1) * Fraction(str(confidence)))
     if rank > num_rows:
         return math.inf
     return uncertainty.scores[-(-rank * num_stored // num_rows) - 1]
