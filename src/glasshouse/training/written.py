@@ -78,6 +78,15 @@ class _Turn(NamedTuple):
     shown: Tensor
 
 
+class _Half(NamedTuple):
+    """A hidden layer's parameter and its gradient, and both in bfloat16, which the passes work with."""
+
+    value: Tensor
+    grad: Tensor
+    half: Tensor
+    half_grad: Tensor
+
+
 class WrittenStep:
     """Steps a dense pack whose plan `can_be_written`.
 
@@ -97,7 +106,7 @@ class WrittenStep:
         self.steps, self.one = _bare(torch.zeros(())), _bare(torch.ones(()))
         self.unbooked = torch.inference_mode()
         self.passes: list[Passes] | list[LonePasses] = []
-        self.halved: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.halved: list[_Half] = []
         self.last_rates: list[float] = []  # of the last step
         self.apart = False  # whether a schedule has made unlike what began alike
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
@@ -120,11 +129,11 @@ class WrittenStep:
             if not self.passes:
                 self.passes = self._cut(rows)
             random = self._draw(rows) if self.pack.dropout is not None else ()
-            for value, _, half, _ in self.halved:
-                half.copy_(value)
+            for each in self.halved:
+                each.half.copy_(each.value)
             losses = [part.run(batch, random) for part in self.passes]
-            for _, grad, _, half in self.halved:
-                grad.copy_(half)
+            for each in self.halved:
+                each.grad.copy_(each.half_grad)
             self._update(factor)
             return losses[0] if len(losses) == 1 else torch.cat(losses)
 
@@ -283,13 +292,13 @@ class WrittenStep:
                 passes.append(Passes([*layers[:depth], head], members, features[members], common, scratch))
         return passes
 
-    def _halves(self, views: Views) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Of each hidden layer's parameters the value and gradient, and both in bfloat16, which are its views now."""
+    def _halves(self, views: Views) -> Iterator[_Half]:
+        """Each hidden layer's parameters, whose views are those in bfloat16 from now on."""
         for parameter in self.pack.layers.parameters():
             value, grad = views[id(parameter)]
             half, half_grad = (torch.zeros(value.shape, dtype=torch.bfloat16) for _ in range(2))
             views[id(parameter)] = [half, half_grad]
-            yield value, grad, half, half_grad
+            yield _Half(value, grad, half, half_grad)
 
     def _layer(self, block: PackBlock, views: Views) -> Layer:
         layer, norm = _plain_layer(block.linear, views), None
