@@ -51,11 +51,6 @@ def _number(value: float) -> Tensor:
     return torch.tensor(value)
 
 
-@cache
-def _minus_ones(*shape: int) -> Tensor:
-    return torch.full(shape, -1.0, dtype=torch.float32)
-
-
 def _squared_error(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
     if outputs.dim() == 1:  # one network by itself
         torch.mul(outputs.sub_(targets), _number(2.0 / len(targets)), out=grad)
@@ -76,7 +71,8 @@ def _cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
     rows, targets = targets.shape[-1], targets.unsqueeze(-1)
     logarithms = torch.log_softmax(outputs, -1)
     losses = logarithms.gather(-1, targets).mean(-2).neg_()
-    torch.exp(logarithms, out=grad).scatter_add_(-1, targets, _minus_ones(*targets.shape)).mul_(_number(1.0 / rows))
+    torch.exp(logarithms, out=grad).scatter_add_(-1, targets, _number(-1.0).expand(targets.shape))
+    grad.mul_(_number(1.0 / rows))
     return losses
 
 
