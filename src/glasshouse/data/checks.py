@@ -157,7 +157,7 @@ def _personal(frame: Frame, schema: Schema) -> Iterator[Finding]:
                 ),
             )
         series = frame.table[name].head(PEEK_ROWS)
-        kind = _personal_kind(as_written(series) if frame.written and series.dtype.is_numeric() else series)
+        kind = _personal_kind(as_written(series) if frame.written else series)
         if kind:
             yield Finding(
                 check="personal-data",

@@ -1,6 +1,7 @@
-"""The columns of a large text table, kept small: few different values as codes, plainly written numbers as numbers.
+"""The columns of a large text table, kept small: few different values as codes, plain numbers and times as such.
 
-Nothing is lost: the codes' values and the numbers, turned into strings again, are the cells as they were written.
+Turned into strings again they are the cells as they were written. Only of numbers that are not whole the spelling is
+lost: 1.50 is 1.5.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import numpy.typing as npt
 import polars as pl
 
 MOST_DISTINCT = 65_535  # that two bytes can number
-_BLOCK = 1 << 16
 SEEN_BEFORE = 0.5  # of the cells must hold a value that came before, or codes save nothing
+MOMENT = "%Y-%m-%d %H:%M:%S%.f"  # how times are written that are kept as such, without a fraction
+_MOMENT_BYTES = len("2015-01-31 12:30:00")
+_FEW = 256  # labels that polars is told of before it reads a piece: the table that it makes of more costs too much
+_BLOCK = 1 << 16
 
 
 class Coded(NamedTuple):
@@ -45,70 +49,97 @@ def how_often(codes: npt.NDArray[np.unsignedinteger], num_values: int) -> npt.ND
 
 def as_written(series: pl.Series) -> pl.Series:
     """The cells of a text file's column as they stood there."""
-    return series.cast(pl.String).fill_null("")
+    return written(series).fill_null("")
+
+
+def written(series: pl.Series) -> pl.Series:
+    """The cells as strings, null where null; times without a fraction of a second where it is zero."""
+    strings = series.cast(pl.String)
+    return strings.str.replace(r"\.0+$", "") if isinstance(series.dtype, pl.Datetime) else strings
 
 
 class Gathering:
     """One column of a text file, put together from the pieces that are read one after the other.
 
-    A column whose values repeat becomes an Enum, whose codes take one or two bytes. One whose cells are empty or
-    numbers, in the form that polars writes them in, becomes numbers, null where empty. Any other stays strings.
+    A column whose values repeat becomes an Enum, whose codes take one or two bytes. Another becomes numbers or times,
+    null where a cell is empty, if all its cells are whole numbers as polars writes them, or any plain numbers, or times
+    such as 2015-01-31 12:30:00. What is neither stays strings.
     """
 
-    def __init__(self, *, numbers: bool) -> None:
-        """Nothing is gathered yet; `numbers` says whether a number is nothing but a number in this file."""
-        self._ways = [_as_whole, _as_float] if numbers else []
-        self._known = pl.Series([], dtype=pl.String)
-        self._type: pl.Enum | None = pl.Enum([])  # made anew only where a value is: it holds a table of them
+    def __init__(self, *, plain: bool) -> None:
+        """Nothing is gathered yet; `plain` says whether what looks like a number or a time is nothing else here."""
+        self._ways = [_as_whole, _as_float, _as_moment] if plain else []
+        self._known = pl.Series([""])  # an empty cell, which polars reads as null, has the first code
+        self._type: pl.Enum | None = pl.Enum(self._known)  # made anew only where a value is: it holds a table of them
         self._pieces: list[pl.Series] = []
         self._count = 0
+        self._fresh = True  # the last cells held labels that were not known before
+        self._failed = False  # cells that were read at once had to be read again
+        self.spoilt = False  # the next cells are no numbers, and how those before them were spelt is lost
+
+    @property
+    def type(self) -> pl.DataType | None:
+        """What the next cells may be read as at once; None where they have to be looked at as strings."""
+        if self._failed:
+            return None
+        if self._type is not None:
+            return None if self._fresh or len(self._known) > _FEW else self._type
+        return pl.Float64() if self._ways and self._ways[0] is _as_float else None
 
     @property
     def cost(self) -> int:
         """What adding cells takes, roughly: numbers are written out again, labels looked up among those known."""
         return MOST_DISTINCT if self._type is None and self._ways else len(self._known)
 
-    def add(self, cells: pl.Series) -> None:
-        """The next cells, strings without nulls."""
+    def add(self, cells: pl.Series, *, again: bool = False) -> None:
+        """The next cells: strings without nulls, or what this column's `type` is or was.
+
+        Args:
+            cells: of a piece.
+            again: whether they are strings because some column of the piece was not of its type.
+        """
         self._count += len(cells)
-        found = self._encoded(cells, self._type) if self._type is not None else None
-        if found is not None:
-            self._pieces.append(found)
+        if self._type is not None and (codes := self._encoded(cells, self._type)) is not None:
+            self._pieces.append(codes)
+            self._failed |= again and self._fresh
             return
+        cells = as_written(cells) if isinstance(cells.dtype, pl.Enum) else cells
         if self._type is not None:
-            before, self._pieces, self._type = [self._known[piece] for piece in self._pieces], [], None
-            for piece in before:
-                self._add_small(piece)
-        self._add_small(cells)
+            before, self._type = [self._known[piece] for piece in self._pieces], None
+            self._add_all([*before, cells])
+        elif not self._ways or not isinstance(cells.dtype, pl.String):
+            self._pieces.append(cells)
+        elif (found := self._ways[0](cells)) is not None:
+            self._pieces.append(found)
+            self._failed |= again and found.dtype.is_float() and any_whole(found)
+        elif self._ways[0] is _as_float:
+            self.spoilt = True
+        else:
+            self._add_all([*(as_written(piece) for piece in self._pieces), cells])
 
     def _encoded(self, cells: pl.Series, known: pl.Enum) -> pl.Series | None:
         """The codes of some cells, or None where there are too many different ones."""
         codes = _codes(cells, known)
-        if codes.null_count():
+        self._fresh = bool(codes.null_count())
+        if self._fresh:
             places = codes.is_null().arg_true()
-            fresh = cells[places]
-            values = pl.concat([self._known, fresh.unique(maintain_order=True)])
-            if len(values) > min(MOST_DISTINCT, SEEN_BEFORE * self._count):
+            unknown = cells[places]
+            values = pl.concat([self._known, unknown.unique(maintain_order=True)])
+            if len(values) - 1 > min(MOST_DISTINCT, SEEN_BEFORE * self._count):
                 return None
             self._known, self._type = values, pl.Enum(values)
-            codes = codes.scatter(places, _codes(fresh, self._type))
+            codes = codes.scatter(places, _codes(unknown, self._type))
         return codes
 
-    def _add_small(self, cells: pl.Series) -> None:
-        """Adds the cells as numbers where all so far could be; else all so far become strings again."""
-        found = self._ways[0](cells) if self._ways else cells
-        if found is not None:
-            self._pieces.append(found)
-            return
-        written = [*(as_written(piece) for piece in self._pieces), cells]
-        del self._ways[0]
+    def _add_all(self, pieces: list[pl.Series]) -> None:
+        """All cells so far, in the first way that suits them all."""
         while self._ways:
-            numbers = [number for piece in written if (number := self._ways[0](piece)) is not None]
-            if len(numbers) == len(written):
-                self._pieces = numbers
+            found = [made for piece in pieces if (made := self._ways[0](piece)) is not None]
+            if len(found) == len(pieces):
+                self._pieces = found
                 return
             del self._ways[0]
-        self._pieces = written
+        self._pieces = pieces
 
     def column(self, name: str) -> pl.Series:
         """All cells, in one piece of memory."""
@@ -118,20 +149,38 @@ class Gathering:
 
 
 def _codes(cells: pl.Series, known: pl.Enum) -> pl.Series:
+    if isinstance(cells.dtype, pl.Enum):  # the first of those that are known now
+        return cells.to_physical().cast(pl.UInt16).fill_null(0)
     return cells.cast(known, strict=False).to_physical().cast(pl.UInt16)
 
 
 def _as_whole(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Int64, strict=False)
-    return found if _says_all(found, cells) else None
+    return found if _gaps_are_gaps(found, cells) and (found.cast(pl.String) == cells).all() else None
 
 
 def _as_float(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Float64, strict=False)
-    return found if found.is_finite().all() and _says_all(found, cells) else None
+    if not (_gaps_are_gaps(found, cells) and found.is_finite().all()):
+        return None
+    # 007 is a code, not a number.
+    return None if cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any() else found
 
 
-def _says_all(numbers: pl.Series, cells: pl.Series) -> bool:
-    """Whether the numbers, written out, are the cells, and null nothing but the empty ones."""
-    gaps = numbers.null_count()
-    return bool((numbers.cast(pl.String) == cells).all()) and (not gaps or gaps == int((cells == "").sum()))
+def _as_moment(cells: pl.Series) -> pl.Series | None:
+    lengths = cells.str.len_bytes()
+    if not ((lengths == _MOMENT_BYTES) | (lengths == 0)).all():
+        return None
+    found = cells.str.to_datetime(MOMENT.removesuffix("%.f"), strict=False, time_unit="us")
+    return found if _gaps_are_gaps(found, cells) else None
+
+
+def any_whole(numbers: pl.Series) -> bool:
+    """Whether any of the numbers is a whole one."""
+    return bool((numbers == numbers.floor()).any())
+
+
+def _gaps_are_gaps(found: pl.Series, cells: pl.Series) -> bool:
+    """Whether every cell that gave nothing is empty."""
+    gaps = found.null_count()
+    return not gaps or gaps == int((cells == "").sum())

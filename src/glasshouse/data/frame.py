@@ -25,12 +25,12 @@ class Frame:
     """A table as it was read: nothing is typed, filled or dropped yet.
 
     Args:
-        table: columns of a text file are all strings, in a large one also codes and numbers that stand for them
+        table: columns of a text file are all strings, in a large one also codes, numbers and times that stand for them
             (`glasshouse.data.coded`); those of typed sources keep their types.
         source: name, size and hash of what was read.
         notes: what was noticed while reading, one plain sentence each.
         settings: how it was read, with every `auto` that was decided written back.
-        written: whether numbers stand for cells of text.
+        written: whether numbers and times stand for cells of text.
     """
 
     table: pl.DataFrame

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-import polars as pl
 
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.settings import Kind
-from glasshouse.data.coded import as_written
+from glasshouse.data.coded import MOMENT, as_written
 from glasshouse.data.frame import Frame, cost_of, side_by_side
 from glasshouse.data.kinds import infer_column
 from glasshouse.data.schema import KINDS, Column, Schema, TargetSchema, quoted
 from glasshouse.data.targets import infer_target
+from glasshouse.data.values import is_point_in_time, is_text
 
 
 def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | None = None) -> Schema:
@@ -70,14 +70,14 @@ def infer_schema(frame: Frame, target: str | None, kinds: Mapping[str, Kind] | N
 
 def _column(frame: Frame, name: str, asked: Kind | None) -> Column:
     series = frame.table[name]
-    if not frame.written or not series.dtype.is_numeric():
+    if not frame.written or is_text(series):
         return infer_column(series, frame.settings, asked)
     if asked is not None:
         return infer_column(as_written(series), frame.settings, asked)
     found = infer_column(series, frame.settings)
-    begin = series.drop_nulls().head(200).cast(pl.String).unique(maintain_order=True)
-    zeros = series.filter(series == 0).cast(pl.String).n_unique() if series.dtype.is_float() else 0  # 0.0 and -0.0
-    return msgspec.structs.replace(found, examples=tuple(begin.head(3)), distinct=found.distinct + max(0, zeros - 1))
+    if is_point_in_time(series):
+        return msgspec.structs.replace(found, reading=msgspec.structs.replace(found.reading, format=MOMENT))
+    return found
 
 
 def _why_none(columns: tuple[Column, ...]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import Kind, ReadSettings
 from glasshouse.data.dates import date_format
-from glasshouse.data.labels import Labels, labels_of, labels_of_numbers
+from glasshouse.data.labels import Labels, labels_of, labels_unwritten
 from glasshouse.data.schema import USED_KINDS, Column
 from glasshouse.data.values import (
     NO,
@@ -21,6 +23,7 @@ from glasshouse.data.values import (
     is_number,
     is_point_in_time,
     is_text,
+    parse_labels,
     parse_numbers,
     parse_times,
     parse_yesno,
@@ -51,7 +54,7 @@ def infer_column(series: pl.Series, settings: ReadSettings, asked: Kind | None =
     reading = Reading(missing=settings.missing)
     if asked is not None:
         return _as_asked(series, settings, reading, asked)
-    labels = labels_of_numbers(series, reading) or labels_of(series, reading)
+    labels = labels_unwritten(series, reading) or labels_of(series, reading)
     if labels.distinct == 0:
         return _column(series, labels, "constant", reading, reason="it has no values")
     if labels.distinct == 1 and not labels.num_missing:
@@ -169,17 +172,31 @@ def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     repeats = labels.weights is not None and labels.distinct < labels.num_rows
     values = parse_numbers(labels.cells if repeats else series, reading)
     unread = labels.count(np.isnan(values)) if repeats else int(np.isnan(values).sum()) - labels.num_missing
-    missing = labels.num_missing + unread
     if labels.distinct == labels.num_rows and _is_running(series.name, values):
         return _column(series, labels, "identifier", reading, reason="it numbers the rows")
     if labels.distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")
+    return _numbers(series, labels, reading, values, unread)
+
+
+def _numbers(series: pl.Series, labels: Labels, reading: Reading, values: Floats, unread: int) -> Column:
+    """A column of numbers, described by what was read and not by how it was written: 1.50 and 1.5 are one number."""
     note = (
         f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
         if unread > 0
         else ""
     )
-    return _column(series, labels, "number", reading, note=note, missing=missing)
+    distinct = pl.Series(values[np.isfinite(values)]).n_unique() if is_text(labels.cells) else labels.distinct
+    begin = parse_labels(labels.begin, msgspec.structs.replace(reading, numeric=True))
+    return _column(
+        series,
+        replace(labels, begin=begin.drop_nulls()),
+        "number",
+        reading,
+        note=note,
+        missing=labels.num_missing + unread,
+        distinct=distinct,
+    )
 
 
 def _datetime(series: pl.Series, labels: Labels, reading: Reading) -> Column:
@@ -258,13 +275,7 @@ def _asked_number(series: pl.Series, labels: Labels, settings: ReadSettings) -> 
     values = parse_numbers(series, best)
     if not np.isfinite(values).any():
         raise _contradicted(series, labels, "a number", "number")
-    unread = int(np.isnan(values).sum()) - labels.num_missing
-    note = (
-        f"{unread} value{'s' if unread > 1 else ''} could not be read as a number and count as missing"
-        if unread > 0
-        else ""
-    )
-    return _column(series, labels, "number", best, note=note, missing=int(np.isnan(values).sum()))
+    return _numbers(series, labels, best, values, int(np.isnan(values).sum()) - labels.num_missing)
 
 
 def _asked_yesno(series: pl.Series, labels: Labels, reading: Reading) -> Column:
@@ -290,7 +301,7 @@ def _contradicted(series: pl.Series, labels: Labels, wanted: str, kind: str) -> 
 
 
 def _column(series: pl.Series, labels: Labels, kind: Kind, reading: Reading, *, reason: str = "", note: str = "",
-            missing: int | None = None) -> Column:  # fmt: skip
+            missing: int | None = None, distinct: int | None = None) -> Column:  # fmt: skip
     examples = tuple(str(value)[:60] for value in labels.begin.head(200).unique(maintain_order=True).head(3))
     return Column(
         name=series.name,
@@ -298,7 +309,7 @@ def _column(series: pl.Series, labels: Labels, kind: Kind, reading: Reading, *, 
         used=not reason,
         reason=reason,
         note=note,
-        distinct=labels.distinct,
+        distinct=labels.distinct if distinct is None else distinct,
         missing=labels.num_missing if missing is None else missing,
         examples=examples,
         reading=reading,

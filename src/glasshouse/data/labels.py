@@ -22,7 +22,7 @@ class Labels:
     """The labels that are there, missing ones left out.
 
     Args:
-        cells: each label once or more; those of all rows where `weights` is None. Of many numbers the numbers
+        cells: each label once or more; those of all rows where `weights` is None. Of many numbers or times these
             themselves, since one number is one label.
         weights: how many rows each of the cells stands for.
         num_rows: rows of the column.
@@ -62,9 +62,10 @@ class Labels:
         return self.count(chosen) / self.num_filled if self.num_filled else 0.0
 
 
-def labels_of_numbers(series: pl.Series, reading: Reading) -> Labels | None:
-    """The labels of a column of many different numbers, which need not be written out; None for any other column."""
-    if len(series) < _MANY or reading.missing or not (series.dtype.is_float() or series.dtype == pl.Int64):
+def labels_unwritten(series: pl.Series, reading: Reading) -> Labels | None:
+    """The labels of a column of many different numbers or times without writing them out; None for any other column."""
+    suits = series.dtype.is_float() or series.dtype in (pl.Int64, pl.Datetime)
+    if len(series) < _MANY or reading.missing or not suits:
         return None
     finite = series.is_finite() if series.dtype.is_float() else series.is_not_null()
     cells = series if finite.all(ignore_nulls=False) else series.filter(finite)

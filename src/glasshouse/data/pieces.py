@@ -20,7 +20,7 @@ import polars as pl
 from glasshouse.core.errors import GlasshouseError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.settings import ReadSettings
-from glasshouse.data.coded import Gathering
+from glasshouse.data.coded import Gathering, any_whole
 from glasshouse.data.frame import MANY_ROWS, side_by_side
 from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
 from glasshouse.data.text import (
@@ -28,6 +28,7 @@ from glasshouse.data.text import (
     SAMPLE_ROWS,
     guess_encoding,
     has_blank_edges,
+    has_leading_zeros,
     has_spaced_quotes,
     read_plain,
     sample_of,
@@ -38,10 +39,11 @@ from glasshouse.data.text import (
 LARGE = 1 << 24  # bytes; smaller files are read in one go, and stay strings
 PIECE = 1 << 23  # bytes: little memory, and still some ten thousand rows for one call of polars
 LINE = 1 << 16  # bytes that hold nearly every line: where one ends is looked for in so many
-_AHEAD = 1
+_AHEAD = 2
 _BLANK_LINE = (b"\n\n", b"\n\r\n")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\r", b"\n")
 
+_Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
 
@@ -67,6 +69,15 @@ class _Spaced(Exception):
     """There are blanks around cells after all: begin again, and take them off."""
 
 
+class _Spoilt(Exception):
+    """Columns that were kept as numbers hold something else after all: begin again, and keep them as text."""
+
+    def __init__(self, places: frozenset[int]) -> None:
+        """`places` are those of the columns."""
+        super().__init__(places)
+        self.places = places
+
+
 class _Unusual(Exception):
     """Not a file that can be read in pieces."""
 
@@ -81,15 +92,21 @@ def read_in_pieces(path: Path, settings: ReadSettings) -> Text | None:
     try:
         if path.stat().st_size < LARGE:
             return None
-        try:
-            return _read(path, settings, strip=False)
-        except _Spaced:
-            return _read(path, settings, strip=True)
+        # A decimal comma or a code for "missing" may make something else of what looks like a number.
+        plain, words, strip = settings.decimal != "," and not settings.missing, frozenset[int](), False
+        while True:
+            try:
+                return _read(path, settings, plain=plain, words=words, strip=strip)
+            except _Spaced:
+                strip = True
+            except _Spoilt as found:
+                plain, words = not words, found.places  # the second time no column is trusted any more
     except (_Unusual, GlasshouseError, OSError, ValueError):
         return None  # whoever reads the whole file says what is the matter
 
 
-def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
+def _read(path: Path, settings: ReadSettings, *, plain: bool, words: frozenset[int], strip: bool) -> Text:
+    """The table; `plain` columns may be kept as numbers and times, but not those at the places of `words`."""
     with path.open("rb") as file:
         head = file.read(max(1 << 20, SAMPLE_BYTES + 1))
     notes: list[str] = []
@@ -103,17 +120,19 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
         raise _Unusual
     header = has_header(rows) if settings.header == "auto" else settings.header == "yes"
     shape = _Shape(separator, len(rows[0]), strip)
-    # A decimal comma or a code for "missing" may make something else of what looks like a number.
-    numbers = settings.decimal != "," and not settings.missing
-    columns = [Gathering(numbers=numbers) for _ in rows[0]]
+    columns = [Gathering(plain=plain and place not in words) for place in range(shape.width)]
     names, first = [], header
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(sha256_file, path)  # the file is in the system's cache, and this leaves Python's lock
-        for table in _ahead(partial(_parsed, shape=shape), _whole_lines(path)):
+        todo = ((piece, [column.type for column in columns]) for piece in _whole_lines(path))
+        for table, again in _ahead(partial(_parsed, shape=shape), todo):
             if first:
                 names = [cell.strip() for cell in table.row(0)]
                 table, first = table.slice(1), False
-            side_by_side(_add, zip(columns, table.iter_columns(), strict=True), MANY_ROWS, lambda pair: pair[0].cost)
+            pairs = zip(columns, table.iter_columns(), strict=True)
+            side_by_side(partial(_add, again=again), pairs, MANY_ROWS, lambda pair: pair[0].cost)
+            if spoilt := frozenset(place for place, column in enumerate(columns) if column.spoilt):
+                raise _Spoilt(spoilt)
     names = [name or f"column_{place + 1}" for place, name in enumerate(names or [""] * len(columns))]
     if len(set(names)) < len(names):
         raise _Unusual
@@ -126,9 +145,9 @@ def _read(path: Path, settings: ReadSettings, *, strip: bool) -> Text:
     return Text(table, tuple(notes), decided, path.stat().st_size, digest.result())
 
 
-def _add(pair: tuple[Gathering, pl.Series]) -> None:
+def _add(pair: tuple[Gathering, pl.Series], *, again: bool) -> None:
     gathering, cells = pair
-    gathering.add(cells)
+    gathering.add(cells, again=again)
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
@@ -158,8 +177,9 @@ def _line_end(file: BinaryIO, start: int, size: int) -> int:
     return size
 
 
-def _parsed(piece: bytes, shape: _Shape) -> pl.DataFrame:
-    """The cells of a piece."""
+def _parsed(piece_and_types: tuple[bytes, list[pl.DataType | None]], shape: _Shape) -> tuple[pl.DataFrame, bool]:
+    """The cells of a piece, read as the types that its columns are of if they are, and whether they were not."""
+    piece, types = piece_and_types
     # A blank line, or a quotation that runs on from one piece to the next, is for those who see the whole file.
     if piece.startswith((b"\n", b"\r")):
         raise _Unusual
@@ -168,17 +188,30 @@ def _parsed(piece: bytes, shape: _Shape) -> pl.DataFrame:
     quoted = b'"' in piece
     if quoted and (piece.count(b'"') % 2 or has_spaced_quotes(piece, shape.separator)):
         raise _Unusual
-    table = read_plain(piece, shape.separator, quoted=quoted)
+    if not shape.strip and has_blank_edges(piece, shape.separator):
+        raise _Spaced
+    typed = any(types) and not shape.strip
+    table = _typed(piece, types, shape, quoted=quoted) if typed else None
+    again = typed and table is None
+    table = read_plain(piece, shape.separator, quoted=quoted) if table is None else table
     if table is None or table.width != shape.width:
         raise _Unusual
-    if shape.strip:
-        table = table.with_columns(pl.all().str.strip_chars())
-    elif has_blank_edges(piece, shape.separator):
-        raise _Spaced
-    return table
+    return table.with_columns(pl.all().str.strip_chars()) if shape.strip else table, again
 
 
-def _ahead(function: Callable[[bytes], _Made], items: Iterable[bytes]) -> Iterator[_Made]:
+def _typed(piece: bytes, types: list[pl.DataType | None], shape: _Shape, *, quoted: bool) -> pl.DataFrame | None:
+    """The cells of a piece as what its columns held before, or None where any is something else."""
+    table = read_plain(piece, shape.separator, quoted=quoted, types=[type or pl.String() for type in types])
+    if table is None:
+        return None
+    floats = [column for column in table if column.dtype.is_float()]
+    if not all(column.is_finite().all() for column in floats):
+        return None
+    # 007 would be read as 7.
+    return None if any(map(any_whole, floats)) and has_leading_zeros(piece, shape.separator) else table
+
+
+def _ahead(function: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
     """What a function makes of each item, in order; the next ones are made meanwhile."""
     waiting: deque[Future[_Made]] = deque()
     with ThreadPoolExecutor(_AHEAD) as pool:

@@ -12,7 +12,7 @@ from glasshouse.core.records import Task
 from glasshouse.core.settings import Kind
 from glasshouse.data.frame import Frame
 from glasshouse.data.kinds import integer_valued, label_reading, number_reading
-from glasshouse.data.labels import Labels, labels_of, labels_of_numbers
+from glasshouse.data.labels import Labels, labels_of, labels_unwritten
 from glasshouse.data.schema import TargetSchema, quoted
 from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, parse_labels, parse_numbers
 
@@ -48,7 +48,7 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
             fix="--target with another column, or turn it into a number first",
         )
     labels = label_reading(series, frame.settings)
-    filled = labels_of_numbers(series, labels) or labels_of(series, labels)
+    filled = labels_unwritten(series, labels) or labels_of(series, labels)
     _check_values(frame, name, filled)
     number = number_reading(series, frame.settings)
     if asked == "number" and number is None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.settings import ReadSettings
 from glasshouse.data.sniff import WHITESPACE, Rows, has_header, sniff_separator, split_rows_of
+from glasshouse.data.values import is_text
 
 SAMPLE_BYTES = 1 << 17
 SAMPLE_ROWS = 500
@@ -197,22 +199,46 @@ def has_spaced_quotes(body: bytes, separator: str) -> bool:
     return re.search(rb"(?:^|\n|" + re.escape(separator.encode()) + rb') +"', body) is not None
 
 
-def read_plain(body: bytes, separator: str, *, quoted: bool) -> pl.DataFrame | None:
+def read_plain(
+    body: bytes, separator: str, *, quoted: bool, types: Sequence[pl.DataType] | None = None
+) -> pl.DataFrame | None:
     """None where the file is not plain: the slower reader then says what is wrong, and where.
 
     polars fills a short row up with empty cells, so the separators are counted to be sure that none was.
+
+    Args:
+        body: the text.
+        separator: of its cells.
+        quoted: whether there are quotation marks in it.
+        types: of the columns, strings where they are left out; None as well where a cell is not of its type.
     """
+    schema = None if types is None else {f"column_{place}": type for place, type in enumerate(types)}
     try:
-        table = pl.read_csv(body, has_header=False, separator=separator, infer_schema=False, empty_string_is_null=False)
+        table = pl.read_csv(
+            body, has_header=False, separator=separator, infer_schema=False, schema=schema, empty_string_is_null=False
+        )
     except pl.exceptions.PolarsError:
         return None
     inside = 0
     if quoted:
-        inside = table.select(pl.all().str.count_matches(separator, literal=True).sum()).sum_horizontal()[0]
+        words = [column.cast(pl.String) for column in table if is_text(column)]
+        inside = sum(int(column.str.count_matches(separator, literal=True).sum()) for column in words)
     letters = np.frombuffer(body, dtype=np.uint8)  # which NumPy counts faster than bytes.count does
     blocks = (letters[first : first + LETTERS_AT_ONCE] for first in range(0, len(letters), LETTERS_AT_ONCE))
     signs = sum(int(np.count_nonzero(block == ord(separator))) for block in blocks)
     return table if signs == (table.width - 1) * table.height + inside else None
+
+
+def has_leading_zeros(body: bytes, separator: str) -> bool:
+    """Whether a cell begins with a zero and another digit."""
+    letters = np.frombuffer(body, dtype=np.uint8)
+    for first in range(0, len(letters), LETTERS_AT_ONCE):
+        before = letters[first : first + LETTERS_AT_ONCE]
+        zero, digit = (letters[first + step :][: len(before)] for step in (1, 2))
+        begins = (before == ord(separator)) | (before == ord("\n")) | (before == ord('"'))
+        if (begins[: len(digit)] & (zero[: len(digit)] == ord("0")) & (digit - ord("0") < 10)).any():
+            return True
+    return body[:1] == b"0" and body[1:2].isdigit()
 
 
 def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
@@ -293,7 +319,7 @@ def _tidy(table: pl.DataFrame, body: bytes, separator: str, notes: Notes) -> pl.
 
 def without_single_quotes(table: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     """The table without the single quotes that stand around every value of a column."""
-    singles = [column.name for column in table if not column.dtype.is_numeric() and _in_single_quotes(column)]
+    singles = [column.name for column in table if is_text(column) and _in_single_quotes(column)]
     if singles:
         notes.append(f"single quotes around the values of {', '.join(singles[:5])} are left out")
         table = table.with_columns(pl.col(singles).cast(pl.String).str.replace(r"^'(.*)'$", "$1"))

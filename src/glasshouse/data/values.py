@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from glasshouse.core.records import Record
-from glasshouse.data.coded import coded
+from glasshouse.data.coded import coded, written
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def is_flat(series: pl.Series) -> bool:
 
 def text(series: pl.Series, reading: Reading) -> pl.Series:
     """Strings without surrounding spaces; null where the value is missing in any spelling."""
-    stripped = series.cast(pl.String).str.strip_chars()
+    stripped = written(series).str.strip_chars()
     return stripped.set(stripped.is_in([*MISSING, *reading.missing]), None)
 
 
