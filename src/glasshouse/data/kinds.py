@@ -116,12 +116,15 @@ def integer_valued(values: Floats) -> bool:
     return bool((begin == np.round(begin)).all() and (finite == np.round(finite)).all())
 
 
-def label_reading(series: pl.Series, settings: ReadSettings) -> Reading:
-    """How to read a column's cells as labels, so that 1, "1" and 1.0 agree, and 20 finds "020"."""
+def label_reading(series: pl.Series, settings: ReadSettings, labels: Labels | None = None) -> Reading:
+    """How to read a column's cells as labels, so that 1, "1" and 1.0 agree, and 20 finds "020".
+
+    `labels` are the column's own, plainly read, where they are at hand.
+    """
     plain = Reading(missing=settings.missing)
     if not is_text(series):
         return Reading(missing=settings.missing, numeric=series.dtype.is_numeric())
-    cells = labels_of(series, plain).cells.unique()
+    cells = (labels_of(series, plain) if labels is None else labels).cells.unique()
     if not len(cells):
         return plain
     if cells.str.contains(r"^\d+$").all():
@@ -241,12 +244,12 @@ def _words(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     if share >= ENOUGH and num_filled >= FEW_ROWS:
         kept = f"{distinct:,} different values in {num_filled:,} rows"
         return _column(series, labels, "identifier", reading, reason=f"it has {kept}, so nothing repeats to learn from")
-    return _category(series, reading)
+    return _category(series, labels, reading)
 
 
-def _category(series: pl.Series, reading: Reading, settings: ReadSettings | None = None) -> Column:
-    decided = label_reading(series, settings or ReadSettings(missing=reading.missing))
-    return _column(series, labels_of(series, decided), "category", decided)
+def _category(series: pl.Series, labels: Labels, reading: Reading) -> Column:
+    decided = label_reading(series, ReadSettings(missing=reading.missing), labels)
+    return _column(series, labels if decided == reading else labels_of(series, decided), "category", decided)
 
 
 def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked: Kind) -> Column:
@@ -256,7 +259,7 @@ def _as_asked(series: pl.Series, settings: ReadSettings, reading: Reading, asked
     if not labels.num_filled:
         return _column(series, labels, "constant", reading, reason="it has no values")
     if asked == "category":
-        return _category(series, reading, settings)
+        return _category(series, labels, reading)
     if asked == "number":
         return _asked_number(series, labels, settings)
     if asked == "datetime":

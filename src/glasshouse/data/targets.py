@@ -14,7 +14,7 @@ from glasshouse.data.frame import Frame
 from glasshouse.data.kinds import integer_valued, label_reading, number_reading
 from glasshouse.data.labels import Labels, labels_of, labels_unwritten
 from glasshouse.data.schema import TargetSchema, quoted
-from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, parse_labels, parse_numbers
+from glasshouse.data.values import Floats, Reading, is_flat, is_point_in_time, is_text, parse_labels, parse_numbers
 
 MOST_INTEGER_CLASSES = 10  # whole numbers with more distinct values are a quantity
 LARGEST = 1e100  # of a target: sums of squared errors stay far below the end of float
@@ -47,10 +47,11 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
             expected="numbers or labels",
             fix="--target with another column, or turn it into a number first",
         )
-    labels = label_reading(series, frame.settings)
+    seen = labels_of(series, Reading(missing=frame.settings.missing)) if is_text(series) else None
+    labels = label_reading(series, frame.settings, seen)
     filled = labels_unwritten(series, labels) or labels_of(series, labels)
     _check_values(frame, name, filled)
-    number = number_reading(series, frame.settings)
+    number = number_reading(series, frame.settings, seen)
     if asked == "number" and number is None:
         raise DataError(
             f'target "{name}" was called number, but holds values such as "{filled.begin[0]}"',
