@@ -208,7 +208,7 @@ def _typed(piece: bytes, types: list[pl.DataType | None], shape: _Shape, *, quot
     if not all(column.is_finite().all() for column in floats):
         return None
     # 007 would be read as 7.
-    return None if any(map(any_whole, floats)) and has_leading_zeros(piece, shape.separator) else table
+    return None if any(map(any_whole, floats)) and has_leading_zeros(piece, shape.separator, quoted=quoted) else table
 
 
 def _ahead(function: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:

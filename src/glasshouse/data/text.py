@@ -23,6 +23,7 @@ LETTERS_AT_ONCE = 1 << 18  # so that what is made on the way stays in the cache
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
               codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_CONTROL = bytes(code for code in range(1, 32) if code not in b"\t\n\f\r")
 
 Notes = list[str]
 
@@ -115,7 +116,7 @@ def guess_encoding(name: str, data: bytes, notes: Notes) -> tuple[bytes, str]:
         if data.startswith(mark):
             return data, encoding
     head = data[: 1 << 20]
-    control = sum(head.count(code) for code in range(1, 32) if code not in (9, 10, 12, 13))
+    control = len(head) - len(head.translate(None, _CONTROL))
     if b"\0" in head or control > len(head) / 100:
         raise DataError(
             f"{name} is not a text file",
@@ -229,13 +230,15 @@ def read_plain(
     return table if signs == (table.width - 1) * table.height + inside else None
 
 
-def has_leading_zeros(body: bytes, separator: str) -> bool:
-    """Whether a cell begins with a zero and another digit."""
+def has_leading_zeros(body: bytes, separator: str, *, quoted: bool) -> bool:
+    """Whether a cell begins with a zero and another digit; `quoted` says whether there are quotation marks."""
     letters = np.frombuffer(body, dtype=np.uint8)
     for first in range(0, len(letters), LETTERS_AT_ONCE):
         before = letters[first : first + LETTERS_AT_ONCE]
         zero, digit = (letters[first + step :][: len(before)] for step in (1, 2))
-        begins = (before == ord(separator)) | (before == ord("\n")) | (before == ord('"'))
+        begins = (before == ord(separator)) | (before == ord("\n"))
+        if quoted:
+            begins |= before == ord('"')
         if (begins[: len(digit)] & (zero[: len(digit)] == ord("0")) & (digit - ord("0") < 10)).any():
             return True
     return body[:1] == b"0" and body[1:2].isdigit()
