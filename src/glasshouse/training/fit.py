@@ -249,7 +249,8 @@ def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool)
             step_losses.append(step.losses)
             if watched:
                 yield step
-        state.pack.eval()
+        if state.pack.training:  # the written step asks no module, so that the mode stays
+            state.pack.eval()
         quality = state.judge.quality(state.pack)
         losses = state.judge.losses(quality)
         latest = _snapshots(plan, state, quality, losses)

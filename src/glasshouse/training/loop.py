@@ -54,7 +54,8 @@ def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch:
         A `Step` after every update; whoever watches may look at the pack, but must not change it.
     """
     loss, optimiser, schedule, pace, clip_norm, written = policies
-    pack.train()
+    if written is None:
+        pack.train()
     for batch in batches:
         factor = schedule.factor(pace.progress, epoch - 1)
         if written is not None:

@@ -43,11 +43,12 @@ class Snapshot:
         return self.tensors
 
 
-def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
-    """Adds whatever improves the mean most, until nothing does.
+def greedy(pool: Tensor, alone: Sequence[float], score: Score, most: int) -> tuple[list[int], float]:
+    """The best entry, and then whatever improves the mean most, until nothing does.
 
     Args:
         pool: (entries, rows) of quality.
+        alone: each entry's own loss, as `score` finds it; finite.
         score: lower is better.
         most: entries at most, repeats counted.
 
@@ -57,13 +58,14 @@ def greedy(pool: Tensor, score: Score, most: int) -> tuple[list[int], float]:
     Example:
         >>> target = torch.tensor([0.0, 0.0])
         >>> score = lambda p: (p - target).square().mean(-1)
-        >>> greedy(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [3.0, 3.0]]), score, most=4)
+        >>> pool = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [3.0, 3.0]])
+        >>> greedy(pool, score(pool).tolist(), score, most=4)
         ([0, 1], 0.0)
     """
-    total = torch.zeros_like(pool[0])
-    chosen: list[int] = []
-    best = float("inf")
-    for size in range(1, most + 1):
+    best = min(alone)
+    chosen = [alone.index(best)]
+    total = pool[chosen[0]]
+    for size in range(2, most + 1):
         least, place = score((total + pool) / size).min(0)
         if not float(least) < best:
             break
@@ -112,7 +114,8 @@ class Selector:
 
     def _choose(self, pool: list[Snapshot]) -> None:
         if self.selection == "greedy":
-            places, loss = greedy(torch.stack([s.quality for s in pool]), self.score, self.most)
+            qualities, alone = torch.stack([s.quality for s in pool]), [s.loss for s in pool]
+            places, loss = greedy(qualities, alone, self.score, self.most)
             if loss < self.loss:
                 self.ensemble, self.loss = [pool[place] for place in places], loss
             return
