@@ -1,7 +1,7 @@
 """The columns of a large text table, kept small: few different values as codes, plain numbers and times as such.
 
-Turned into strings again they are the cells as they were written. Only of numbers that are not whole the spelling is
-lost: 1.50 is 1.5.
+Turned into strings again they are the cells as they were written. Lost is only how a number that is not whole was
+spelt (1.50 is 1.5), and among numbers and times how it was said that there is none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,31 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+# As written, not case-folded: "none" is often a real label ("no other debtors") where "None" is Python's empty value.
+MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "na",
+    "nan",
+    "NaN",
+    "NAN",
+    "-nan",
+    "null",
+    "Null",
+    "NULL",
+    "None",
+    "?",
+    "-",
+    ".",
+    "<NA>",
+    "NaT",
+    "#N/A",
+    "#NA",
+    "#NULL!",
+    "#DIV/0!",
+)
 MOST_DISTINCT = 65_535  # that two bytes can number
 SEEN_BEFORE = 0.5  # of the cells must hold a value that came before, or codes save nothing
 MOMENT = "%Y-%m-%d %H:%M:%S%.f"  # how times are written that are kept as such, without a fraction
@@ -62,8 +87,8 @@ class Gathering:
     """One column of a text file, put together from the pieces that are read one after the other.
 
     A column whose values repeat becomes an Enum, whose codes take one or two bytes. Another becomes numbers or times,
-    null where a cell is empty, if all its cells are whole numbers as polars writes them, or any plain numbers, or times
-    such as 2015-01-31 12:30:00. What is neither stays strings.
+    null where a cell says that there is nothing, if all others are whole numbers as polars writes them, or any plain
+    numbers, or times such as 2015-01-31 12:30:00. What is neither stays strings.
     """
 
     def __init__(self, *, plain: bool) -> None:
@@ -75,12 +100,13 @@ class Gathering:
         self._count = 0
         self._fresh = True  # the last cells held labels that were not known before
         self._failed = False  # cells that were read at once had to be read again
-        self.spoilt = False  # the next cells are no numbers, and how those before them were spelt is lost
+        self._gaps_lost = False  # a cell said otherwise than by being empty that there is nothing
+        self.spoilt = False  # the next cells are something else, and how those before them were spelt is lost
 
     @property
     def type(self) -> pl.DataType | None:
         """What the next cells may be read as at once; None where they have to be looked at as strings."""
-        if self._failed:
+        if self._failed or self._gaps_lost:
             return None
         if self._type is not None:
             return None if self._fresh or len(self._known) > _FEW else self._type
@@ -109,13 +135,14 @@ class Gathering:
             self._add_all([*before, cells])
         elif not self._ways or not isinstance(cells.dtype, pl.String):
             self._pieces.append(cells)
-        elif (found := self._ways[0](cells)) is not None:
+        elif (found := self._made(cells)) is not None:
             self._pieces.append(found)
             self._failed |= again and found.dtype.is_float() and any_whole(found)
         elif self._ways[0] is _as_float:
             self.spoilt = True
         else:
             self._add_all([*(as_written(piece) for piece in self._pieces), cells])
+            self.spoilt = self._gaps_lost and not self._ways
 
     def _encoded(self, cells: pl.Series, known: pl.Enum) -> pl.Series | None:
         """The codes of some cells, or None where there are too many different ones."""
@@ -131,10 +158,17 @@ class Gathering:
             codes = codes.scatter(places, _codes(unknown, self._type))
         return codes
 
+    def _made(self, cells: pl.Series) -> pl.Series | None:
+        """What the first way makes of strings, or None where it does not suit them."""
+        found = self._ways[0](cells)
+        if found is not None and found.null_count():
+            self._gaps_lost |= found.null_count() > int((cells == "").sum())
+        return found
+
     def _add_all(self, pieces: list[pl.Series]) -> None:
         """All cells so far, in the first way that suits them all."""
         while self._ways:
-            found = [made for piece in pieces if (made := self._ways[0](piece)) is not None]
+            found = [made for piece in pieces if (made := self._made(piece)) is not None]
             if len(found) == len(pieces):
                 self._pieces = found
                 return
@@ -160,7 +194,7 @@ def _as_whole(cells: pl.Series) -> pl.Series | None:
 
 
 def _as_float(cells: pl.Series) -> pl.Series | None:
-    found = cells.cast(pl.Float64, strict=False)
+    found = cells.cast(pl.Float64, strict=False).fill_nan(None)
     if not (_gaps_are_gaps(found, cells) and found.is_finite().all()):
         return None
     # 007 is a code, not a number.
@@ -168,8 +202,8 @@ def _as_float(cells: pl.Series) -> pl.Series | None:
 
 
 def _as_moment(cells: pl.Series) -> pl.Series | None:
-    lengths = cells.str.len_bytes()
-    if not ((lengths == _MOMENT_BYTES) | (lengths == 0)).all():
+    other = cells.filter(cells.str.len_bytes() != _MOMENT_BYTES)
+    if not other.is_in(MISSING).all():
         return None
     found = cells.str.to_datetime(MOMENT.removesuffix("%.f"), strict=False, time_unit="us")
     return found if _gaps_are_gaps(found, cells) else None
@@ -181,6 +215,5 @@ def any_whole(numbers: pl.Series) -> bool:
 
 
 def _gaps_are_gaps(found: pl.Series, cells: pl.Series) -> bool:
-    """Whether every cell that gave nothing is empty."""
-    gaps = found.null_count()
-    return not gaps or gaps == int((cells == "").sum())
+    """Whether every cell that gave nothing says that there is nothing."""
+    return not found.null_count() or bool(cells.filter(found.is_null()).is_in(MISSING).all())

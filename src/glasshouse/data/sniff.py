@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 
-from glasshouse.data.values import MISSING
+from glasshouse.data.coded import MISSING
 
 SEPARATORS = ("\t", ";", "|", ",")  # of two that fit equally well the rarer one in prose is meant
 WHITESPACE = "whitespace"

@@ -12,35 +12,10 @@ import numpy.typing as npt
 import polars as pl
 
 from glasshouse.core.records import Record
-from glasshouse.data.coded import coded, written
+from glasshouse.data.coded import MISSING, coded, written
 
 Floats = npt.NDArray[np.float64]
 
-# As written, not case-folded: "none" is often a real label ("no other debtors") where "None" is Python's empty value.
-MISSING = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "na",
-    "nan",
-    "NaN",
-    "NAN",
-    "-nan",
-    "null",
-    "Null",
-    "NULL",
-    "None",
-    "?",
-    "-",
-    ".",
-    "<NA>",
-    "NaT",
-    "#N/A",
-    "#NA",
-    "#NULL!",
-    "#DIV/0!",
-)
 YES = ("1", "yes", "true", "t", "y", "on")
 NO = ("0", "no", "false", "f", "n", "off")
 DATE_FORMATS = (
