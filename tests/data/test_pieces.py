@@ -15,13 +15,25 @@ from hypothesis import strategies as st
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import EncodeSettings, ReadSettings, SplitSettings
-from glasshouse.data import check, encode, encode_target, fit_encoder, infer_schema, labels, pieces, read, split_rows
+from glasshouse.data import (
+    align,
+    append,
+    check,
+    encode,
+    encode_target,
+    fit_encoder,
+    infer_schema,
+    labels,
+    pieces,
+    read,
+    split_rows,
+)
 from glasshouse.data.coded import MISSING, Gathering, as_written, coded, how_often
 from glasshouse.data.fingerprints import row_hashes
 from glasshouse.data.frame import READ, Frame
 from glasshouse.data.labels import labels_of, labels_unwritten
-from glasshouse.data.text import has_leading_zeros
-from glasshouse.data.values import Reading
+from glasshouse.data.text import has_codes
+from glasshouse.data.values import Reading, parse_times
 
 ROWS = 400
 
@@ -356,11 +368,13 @@ def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.Mon
     random = np.random.default_rng(0)
     lines = [f"{value:.3f},{'abcd'[row % 4]},{row % 3}" for row, value in enumerate(random.normal(size=ROWS) * 1e4)]
     said: list[bool] = []
+    asked: list[list[pl.DataType | None]] = []
     typed = pieces._typed
 
-    def look(*args: Any, **how: Any) -> pl.DataFrame | None:
-        found = typed(*args, **how)
-        said.append(found is not None)
+    def look(piece: bytes, types: list[pl.DataType | None], *args: Any, **how: Any) -> Any:
+        found = typed(piece, types, *args, **how)
+        said.append(found[0] is not None)
+        asked.append(types)
         return found
 
     in_pieces.setattr(pieces, "_typed", look)
@@ -369,15 +383,18 @@ def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.Mon
     assert len(said) > 10
     assert all(said)
     assert [type(column.dtype) for column in frame.table] == [pl.Float64, pl.Enum, pl.Enum]
-    for change in (lambda line: line.replace(",a,", f",new{line[:4]},"), lambda line: "12" + line[line.index(",") :]):
+    whole = ["12" + line[line.index(",") :] if row in (200, 300, 392) else line for row, line in enumerate(lines)]
+    # A new label says nothing about the numbers; codes with leading zeros make whole ones suspicious.
+    new = [line.replace(",a,", f",new{row},") if row in (300, 392) else line for row, line in enumerate(whole)]
+    codes = [line.replace(",b,", ",00,") for line in whole]
+    for changed, read_at_once in ((new, [True, False, True]), (codes, [False, True, True])):
         said.clear()
-        # A code with leading zeros makes whole numbers suspicious.
-        odd = [(change(line) if row in (300, 392) else line).replace(",b,", ",00,") for row, line in enumerate(lines)]
-        changed = write(tmp_path, ["x,y,target", *odd])
-        frame = read(changed)
+        path = write(tmp_path, ["x,y,target", *changed])
+        frame = read(path)
         assert [type(column.dtype) for column in frame.table] == [pl.Float64, pl.Enum, pl.Enum]
-        assert_same_cells(frame, in_one_go(changed))
+        assert_same_cells(frame, in_one_go(path))
         assert said.count(False) == 1, "once read again, a column is not read so any more"
+        assert [type is not None for type in asked[-1]] == read_at_once
 
 
 def test_a_column_says_what_its_next_cells_may_be_read_as() -> None:
@@ -420,9 +437,85 @@ def test_labels_may_become_too_many_while_some_are_on_their_way() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("at_once", [1, 3, 1 << 18])
-def test_leading_zeros_are_found(text: str, found: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_are_found(text: str, found: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glasshouse.data.text.LETTERS_AT_ONCE", at_once)
-    assert has_leading_zeros(text.encode(), ",", quoted='"' in text) == found
+    assert has_codes(text.encode(), ",", quoted='"' in text) == found
+
+
+def moment(row: int) -> str:
+    return (
+        f"{1990 + row % 30}-{1 + row % 12:02d}-{1 + row % 28:02d} {row % 24:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}"
+    )
+
+
+CELLS: dict[str, Any] = {
+    "telephones": lambda row: f"+49{10**9 + row * 7919**3 % 10**9}",
+    "times": moment,
+    "early years": lambda row: f"{100 + row * 2:04d}-01-01 00:00:00",
+    "some early years": lambda row: f"{1990 + row if row % 3 else 100 + row:04d}-01-01 00:00:00",
+    "sixtieth seconds": lambda row: moment(row)[:-2] + ("60" if row % 3 == 0 else "59"),
+    "blanks in times": lambda row: f"{moment(row)[:11]} {row % 10}{moment(row)[13:]}",
+    "a target of times": moment,
+    "beyond 2**53": lambda row: str(2**53 + row),
+    "row numbers as floats": lambda row: f"{3 * row}.0",
+    "nearly constant": lambda row: f"{row}.50" if row < 50 else "0.00",
+    "NA": lambda row: "NA" if row % 7 == 0 else f"{row * 37 % 401}.25",
+}
+
+
+@pytest.mark.parametrize("what", list(CELLS))
+@pytest.mark.parametrize("asked", [None, "category"])
+def test_odd_columns_are_the_same_in_pieces(
+    what: str, asked: Any, tmp_path: Path, in_pieces: pytest.MonkeyPatch
+) -> None:
+    rows = 4000 if what == "nearly constant" else ROWS
+    path = write(tmp_path, ["c,x,y", *(f"{CELLS[what](row)},{row % 9},{row * 37 % 101 / 8}" for row in range(rows))])
+    said = []
+    for frame in (in_one_go(path), read(path)):
+        try:
+            schema = infer_schema(frame, "c" if "target" in what else "y", {"c": asked} if asked else {})
+            split = split_rows(frame, schema, SplitSettings(), seed=0)
+            said.append((schema, row_hashes(frame, schema, ["c"]).tolist(), check(frame, schema, split)))
+        except DataError as error:
+            said.append(str(error))  # type: ignore[arg-type]
+    assert said[0] == said[1]
+    if what == "telephones":
+        assert any(finding.check == "personal-data" for finding in said[0][2])
+
+
+def test_times_in_pieces_go_with_those_of_a_small_table(tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
+    paths = []
+    for name, rows in (("first", ROWS), ("second", 100)):
+        (tmp_path / name).mkdir()
+        lines = [f"{moment(row * len(name))},{row % 9},{row * 37 % 101 / 8}" for row in range(rows)]
+        paths.append(write(tmp_path / name, ["c,x,y", *lines]))
+    schema = infer_schema(in_one_go(paths[0]), "y", {"c": "category"})
+    ways = [(first, second) for first in (read, in_one_go) for second in (read, in_one_go)]
+    tables = {tuple(as_written(append(one(paths[0]), two(paths[1]), schema).table["c"])) for one, two in ways}
+    assert len(tables) == 1
+
+
+def test_a_model_reads_a_large_file_as_its_own_was_read(tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
+    """What is a decimal comma and what means "missing" is known from training, and not to be seen in the file."""
+    lines = [
+        f"{1 + row * row % 7}.{row * 377 % 1000:03d},{row % 9};{moment(row)};{row % 5};{row * 1.5}"
+        for row in range(ROWS)
+    ]
+    path = write(tmp_path, ["a;t;b;y", *lines])
+    schema = infer_schema(in_one_go(path, ReadSettings(missing=(moment(0),))), "y")
+    assert (schema.column("a").reading.decimal, schema.column("t").missing) == (",", sum(moment(0) in x for x in lines))
+    encoder = fit_encoder(in_one_go(path), schema, np.arange(ROWS), EncodeSettings())
+    new = [f"{1 + row % 7}.{row * 37 % 1000:03d};{moment(row)};{row % 5};{row * 1.5}" for row in range(ROWS)]
+    path = write(tmp_path, ["a;t;b;y", *new])
+    found = [encode(align(one, schema), schema, encoder) for one in (
+        in_one_go(path, schema.read_settings), read(path, schema.read_settings), in_one_go(path)
+    )]  # fmt: skip
+    for other in found[1:]:
+        assert np.array_equal(found[0].numbers, other.numbers)
+        assert np.array_equal(found[0].flags, other.flags)
+    assert found[0].flags.any()
+    typed = pl.Series("t", [moment(0), moment(1)]).str.to_datetime()
+    assert parse_times(typed, schema.column("t").reading).is_null().to_list() == [True, False]
 
 
 def test_codes_know_gaps_and_values_that_no_row_has() -> None:

@@ -37,6 +37,14 @@ def test_a_column_kept_as_codes_is_cut_by_its_words():
     assert slices == score_slices("regression", actual, outputs, kept.cast(pl.String))
 
 
+def test_times_are_cut_by_value():
+    actual, outputs = answers(100)
+    words = pl.Series("at", [f"20{number % 50 + 10}-01-31 12:30:00" for number in range(100)])
+    slices = score_slices("regression", actual, outputs, words.str.to_datetime(), resamples=50)
+    assert [one.rows for one in slices] == [one.rows for one in score_slices("regression", actual, outputs, words)]
+    assert slices[0].value == "2010-01-31 12:30:00"
+
+
 @pytest.mark.parametrize("as_text", [False, True], ids=["numbers", "numbers as text"])
 def test_a_number_is_cut_into_quarters(as_text):
     actual, outputs = answers(100)

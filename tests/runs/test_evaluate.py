@@ -125,6 +125,16 @@ def test_slices_are_the_scores_of_those_rows_alone(buyers: Run, by: str, least: 
         assert named[name].scores["accuracy"].value == pytest.approx(alone.scores["accuracy"].value)
 
 
+def test_times_are_cut_by_value_however_they_came(buyers: Run) -> None:
+    rows = people(60, seed=6)
+    words = pl.Series("at", [f"20{place % 20 + 10}-01-31 12:30:00" for place in range(60)])
+    found = [
+        evaluate(buyers.model, rows.with_columns(at=at), by="at").slices for at in (words, words.str.to_datetime())
+    ]
+    assert [one.value for one in found[0]] == [one.value for one in found[1]]
+    assert found[0][0].value in set(words)
+
+
 def test_rows_without_a_target_are_not_judged(buyers: Run) -> None:
     rows = people(60, seed=3).with_columns(
         pl.when(pl.int_range(pl.len()) < 20).then(None).otherwise("tall").alias("tall")

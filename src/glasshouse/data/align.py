@@ -10,6 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.files import sha256
 from glasshouse.core.records import SourceRecord
+from glasshouse.data.coded import written
 from glasshouse.data.frame import Frame
 from glasshouse.data.schema import Column, Schema
 from glasshouse.data.values import Reading, is_flat, is_number, is_text, parse_labels, parse_numbers, parse_times, text
@@ -101,7 +102,7 @@ def _stack(first: pl.Series, second: pl.Series, reading: Reading) -> pl.Series:
 
 def _as_text(series: pl.Series, reading: Reading) -> pl.Series:
     if is_text(series) or not is_number(series):
-        return series.cast(pl.String)
+        return written(series)
     labels = parse_labels(series, Reading(width=reading.width))
     return labels.str.replace(".", reading.decimal, literal=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -90,7 +91,8 @@ def _columns(frame: Frame, schema: Schema) -> Iterator[Finding]:
                 advice="that a value is missing is given to the network; ask why it is missing",
             )
         if 2 <= column.distinct <= 2 + (1 - NEAR_CONSTANT) * frame.num_rows:
-            yield from _dominant(column, parse_labels(frame.table[name], column.reading))
+            reading = msgspec.structs.replace(column.reading, numeric=column.reading.numeric or column.kind == "number")
+            yield from _dominant(column, parse_labels(frame.table[name], reading))
         if column.kind == "category" and column.distinct > MANY_LABELS:
             yield Finding(
                 check="many-labels",

@@ -1,12 +1,12 @@
 """The columns of a large text table, kept small: few different values as codes, plain numbers and times as such.
 
-Turned into strings again they are the cells as they were written. Lost is only how a number that is not whole was
-spelt (1.50 is 1.5), and among numbers and times how it was said that there is none.
+Turned into strings again they are the cells as they were written. Lost is only how numbers were spelt in a column that
+holds others than whole ones (1.50 is 1.5), and among numbers and times how it was said that there is none.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +40,12 @@ MISSING = (
 MOST_DISTINCT = 65_535  # that two bytes can number
 SEEN_BEFORE = 0.5  # of the cells must hold a value that came before, or codes save nothing
 MOMENT = "%Y-%m-%d %H:%M:%S%.f"  # how times are written that are kept as such, without a fraction
-_MOMENT_BYTES = len("2015-01-31 12:30:00")
+_MOMENT = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]$"  # from the year 1000 on
 _FEW = 256  # labels that polars is told of before it reads a piece: the table that it makes of more costs too much
 _BLOCK = 1 << 16
+
+
+Again = Literal["", "type", "codes"]
 
 
 class Coded(NamedTuple):
@@ -117,17 +120,18 @@ class Gathering:
         """What adding cells takes, roughly: numbers are written out again, labels looked up among those known."""
         return MOST_DISTINCT if self._type is None and self._ways else len(self._known)
 
-    def add(self, cells: pl.Series, *, again: bool = False) -> None:
+    def add(self, cells: pl.Series, again: Again = "") -> None:
         """The next cells: strings without nulls, or what this column's `type` is or was.
 
         Args:
             cells: of a piece.
-            again: whether they are strings because some column of the piece was not of its type.
+            again: why they are strings though they were to be something else: some column of the piece was not of its
+                type, or whole numbers stand beside codes that look like them.
         """
         self._count += len(cells)
         if self._type is not None and (codes := self._encoded(cells, self._type)) is not None:
             self._pieces.append(codes)
-            self._failed |= again and self._fresh
+            self._failed |= again == "type" and self._fresh
             return
         cells = as_written(cells) if isinstance(cells.dtype, pl.Enum) else cells
         if self._type is not None:
@@ -137,7 +141,7 @@ class Gathering:
             self._pieces.append(cells)
         elif (found := self._made(cells)) is not None:
             self._pieces.append(found)
-            self._failed |= again and found.dtype.is_float() and any_whole(found)
+            self._failed |= again == "codes" and found.dtype.is_float() and any_whole(found)
         elif self._ways[0] is _as_float:
             self.spoilt = True
         else:
@@ -197,13 +201,13 @@ def _as_float(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Float64, strict=False).fill_nan(None)
     if not (_gaps_are_gaps(found, cells) and found.is_finite().all()):
         return None
-    # 007 is a code, not a number.
-    return None if cells.filter(cells.str.starts_with("0")).str.contains(r"^0\d+$").any() else found
+    coded = cells.filter(cells.str.starts_with("0") | cells.str.starts_with("+")).str.contains(r"^0\d+$|^\+").any()
+    return None if coded else found  # 007 is no number, nor is +49 30 1234, written together
 
 
 def _as_moment(cells: pl.Series) -> pl.Series | None:
-    other = cells.filter(cells.str.len_bytes() != _MOMENT_BYTES)
-    if not other.is_in(MISSING).all():
+    # to_datetime would also take " 2015-1-31 12:30:00" and the 60th second.
+    if not cells.filter(~cells.str.contains(_MOMENT)).is_in(MISSING).all():
         return None
     found = cells.str.to_datetime(MOMENT.removesuffix("%.f"), strict=False, time_unit="us")
     return found if _gaps_are_gaps(found, cells) else None

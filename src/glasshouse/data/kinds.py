@@ -175,11 +175,12 @@ def _number(series: pl.Series, labels: Labels, reading: Reading) -> Column:
     repeats = labels.weights is not None and labels.distinct < labels.num_rows
     values = parse_numbers(labels.cells if repeats else series, reading)
     unread = labels.count(np.isnan(values)) if repeats else int(np.isnan(values).sum()) - labels.num_missing
+    found = _numbers(series, labels, reading, values, unread)
     if labels.distinct == labels.num_rows and _is_running(series.name, values):
-        return _column(series, labels, "identifier", reading, reason="it numbers the rows")
+        return msgspec.structs.replace(found, kind="identifier", used=False, reason="it numbers the rows")
     if labels.distinct > 1 and not np.isfinite(values).any():
         return _column(series, labels, "constant", reading, reason="it has no finite values")
-    return _numbers(series, labels, reading, values, unread)
+    return found
 
 
 def _numbers(series: pl.Series, labels: Labels, reading: Reading, values: Floats, unread: int) -> Column:
@@ -189,7 +190,8 @@ def _numbers(series: pl.Series, labels: Labels, reading: Reading, values: Floats
         if unread > 0
         else ""
     )
-    distinct = pl.Series(values[np.isfinite(values)]).n_unique() if is_text(labels.cells) else labels.distinct
+    kept = labels.cells.dtype.is_float() or (labels.cells.dtype.is_integer() and _are_exact(labels.cells))
+    distinct = labels.distinct if kept else pl.Series(values[np.isfinite(values)]).n_unique()
     begin = parse_labels(labels.begin, msgspec.structs.replace(reading, numeric=True))
     return _column(
         series,
@@ -200,6 +202,11 @@ def _numbers(series: pl.Series, labels: Labels, reading: Reading, values: Floats
         missing=labels.num_missing + unread,
         distinct=distinct,
     )
+
+
+def _are_exact(whole: pl.Series) -> bool:
+    """Whether none of these whole numbers changes when it becomes a float."""
+    return bool(whole.is_between(-(2**53), 2**53).all())
 
 
 def _datetime(series: pl.Series, labels: Labels, reading: Reading) -> Column:

@@ -20,7 +20,7 @@ import polars as pl
 from glasshouse.core.errors import GlasshouseError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.settings import ReadSettings
-from glasshouse.data.coded import Gathering, any_whole
+from glasshouse.data.coded import Again, Gathering, any_whole
 from glasshouse.data.frame import MANY_ROWS, side_by_side
 from glasshouse.data.sniff import WHITESPACE, has_header, split_rows_of
 from glasshouse.data.text import (
@@ -28,7 +28,7 @@ from glasshouse.data.text import (
     SAMPLE_ROWS,
     guess_encoding,
     has_blank_edges,
-    has_leading_zeros,
+    has_codes,
     has_spaced_quotes,
     read_plain,
     sample_of,
@@ -145,9 +145,9 @@ def _read(path: Path, settings: ReadSettings, *, plain: bool, words: frozenset[i
     return Text(table, tuple(notes), decided, path.stat().st_size, digest.result())
 
 
-def _add(pair: tuple[Gathering, pl.Series], *, again: bool) -> None:
+def _add(pair: tuple[Gathering, pl.Series], again: Again) -> None:
     gathering, cells = pair
-    gathering.add(cells, again=again)
+    gathering.add(cells, again)
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
@@ -177,8 +177,8 @@ def _line_end(file: BinaryIO, start: int, size: int) -> int:
     return size
 
 
-def _parsed(piece_and_types: tuple[bytes, list[pl.DataType | None]], shape: _Shape) -> tuple[pl.DataFrame, bool]:
-    """The cells of a piece, read as the types that its columns are of if they are, and whether they were not."""
+def _parsed(piece_and_types: tuple[bytes, list[pl.DataType | None]], shape: _Shape) -> tuple[pl.DataFrame, Again]:
+    """The cells of a piece, read as what its columns held before where they can be, and why they could not."""
     piece, types = piece_and_types
     # A blank line, or a quotation that runs on from one piece to the next, is for those who see the whole file.
     if piece.startswith((b"\n", b"\r")):
@@ -190,25 +190,30 @@ def _parsed(piece_and_types: tuple[bytes, list[pl.DataType | None]], shape: _Sha
         raise _Unusual
     if not shape.strip and has_blank_edges(piece, shape.separator):
         raise _Spaced
-    typed = any(types) and not shape.strip
-    table = _typed(piece, types, shape, quoted=quoted) if typed else None
-    again = typed and table is None
-    table = read_plain(piece, shape.separator, quoted=quoted) if table is None else table
+    again: Again = ""
+    if any(types) and not shape.strip:
+        found, again = _typed(piece, types, shape, quoted=quoted)
+        if found is not None:
+            return found, again
+    table = read_plain(piece, shape.separator, quoted=quoted)
     if table is None or table.width != shape.width:
         raise _Unusual
     return table.with_columns(pl.all().str.strip_chars()) if shape.strip else table, again
 
 
-def _typed(piece: bytes, types: list[pl.DataType | None], shape: _Shape, *, quoted: bool) -> pl.DataFrame | None:
-    """The cells of a piece as what its columns held before, or None where any is something else."""
+def _typed(
+    piece: bytes, types: list[pl.DataType | None], shape: _Shape, *, quoted: bool
+) -> tuple[pl.DataFrame | None, Again]:
+    """The cells of a piece as what its columns held before; or why any cell is, or may be, something else."""
     table = read_plain(piece, shape.separator, quoted=quoted, types=[type or pl.String() for type in types])
     if table is None:
-        return None
+        return None, "type"
     floats = [column for column in table if column.dtype.is_float()]
     if not all(column.is_finite().all() for column in floats):
-        return None
-    # 007 would be read as 7.
-    return None if any(map(any_whole, floats)) and has_leading_zeros(piece, shape.separator, quoted=quoted) else table
+        return None, "type"
+    if any(map(any_whole, floats)) and has_codes(piece, shape.separator, quoted=quoted):
+        return None, "codes"  # of which one might have become a whole number
+    return table, ""
 
 
 def _ahead(function: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:

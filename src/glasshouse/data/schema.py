@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glasshouse.core.errors import DataError, nearest, one_of
 from glasshouse.core.records import Record, Task
-from glasshouse.core.settings import Kind
+from glasshouse.core.settings import Kind, ReadSettings
 from glasshouse.data.values import Reading
 
 KINDS: tuple[Kind, ...] = ("number", "category", "yesno", "datetime", "text", "identifier", "constant", "ignore")
@@ -48,6 +48,14 @@ class Schema(Record):
     def used(self) -> tuple[Column, ...]:
         """The columns that the network sees."""
         return tuple(column for column in self.columns if column.used)
+
+    @property
+    def read_settings(self) -> ReadSettings:
+        """How a file must be read whose cells are to mean what they meant in the training table."""
+        readings = [column.reading for column in self.columns] + ([self.target.reading] if self.target else [])
+        missing = dict.fromkeys(code for reading in readings for code in reading.missing)
+        comma = any(reading.decimal == "," for reading in readings)
+        return ReadSettings(decimal="," if comma else "auto", missing=tuple(missing))
 
     def column(self, name: str) -> Column:
         """The column of that name.

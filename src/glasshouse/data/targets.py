@@ -10,6 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, one_of
 from glasshouse.core.records import Task
 from glasshouse.core.settings import Kind
+from glasshouse.data.coded import as_written
 from glasshouse.data.frame import Frame
 from glasshouse.data.kinds import integer_valued, label_reading, number_reading
 from glasshouse.data.labels import Labels, labels_of, labels_unwritten
@@ -33,6 +34,8 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
         DataError: the target has no values, one value only, or as many labels as rows.
     """
     series = frame.table[name]
+    if frame.written and is_point_in_time(series):
+        series = as_written(series)
     if asked not in (None, "number", "category", "yesno"):
         raise DataError(
             f'target "{name}" cannot be of kind {asked}',

@@ -205,7 +205,7 @@ def read_plain(
 ) -> pl.DataFrame | None:
     """None where the file is not plain: the slower reader then says what is wrong, and where.
 
-    polars fills a short row up with empty cells, so the separators are counted to be sure that none was.
+    polars fills a short row up with empty cells, so where the last cell of any row is empty the separators are counted.
 
     Args:
         body: the text.
@@ -220,6 +220,9 @@ def read_plain(
         )
     except pl.exceptions.PolarsError:
         return None
+    last = table.to_series(table.width - 1)
+    if not last.null_count() and not (last.dtype == pl.String and (last == "").any()):
+        return table
     inside = 0
     if quoted:
         words = [column.cast(pl.String) for column in table if is_text(column)]
@@ -230,18 +233,25 @@ def read_plain(
     return table if signs == (table.width - 1) * table.height + inside else None
 
 
-def has_leading_zeros(body: bytes, separator: str, *, quoted: bool) -> bool:
-    """Whether a cell begins with a zero and another digit; `quoted` says whether there are quotation marks."""
+def has_codes(body: bytes, separator: str, *, quoted: bool) -> bool:
+    """Whether a cell begins with a plus, or with a zero and another digit; numbers do not.
+
+    Args:
+        body: the text.
+        separator: of its cells.
+        quoted: whether there are quotation marks in it.
+    """
     letters = np.frombuffer(body, dtype=np.uint8)
     for first in range(0, len(letters), LETTERS_AT_ONCE):
         before = letters[first : first + LETTERS_AT_ONCE]
-        zero, digit = (letters[first + step :][: len(before)] for step in (1, 2))
+        sign, digit = (letters[first + step :][: len(before)] for step in (1, 2))
         begins = (before == ord(separator)) | (before == ord("\n"))
         if quoted:
             begins |= before == ord('"')
-        if (begins[: len(digit)] & (zero[: len(digit)] == ord("0")) & (digit - ord("0") < 10)).any():
+        zeros = begins[: len(digit)] & (sign[: len(digit)] == ord("0")) & (digit - ord("0") < 10)
+        if zeros.any() or (begins[: len(sign)] & (sign == ord("+"))).any():
             return True
-    return body[:1] == b"0" and body[1:2].isdigit()
+    return body[:1] == b"+" or (body[:1] == b"0" and body[1:2].isdigit())
 
 
 def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:

@@ -120,7 +120,8 @@ def parse_labels(series: pl.Series, reading: Reading) -> pl.Series:
 def parse_times(series: pl.Series, reading: Reading) -> pl.Series:
     """Points in time without a zone (UTC where one was given), null where missing or unreadable."""
     if is_point_in_time(series):
-        return naive(series)
+        times = naive(series)
+        return times.set(written(series).is_in(reading.missing), None) if reading.missing else times
     if (codes := coded(series)) is not None:
         return parse_times(codes.values, reading)[codes.codes]
     if not is_text(series):

@@ -76,7 +76,10 @@ def score_slices(
 
 def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     """(name, row numbers) of every slice."""
-    column = column.cast(pl.String) if isinstance(column.dtype, pl.Enum) else column  # its words, not its codes
+    if isinstance(column.dtype, pl.Enum):  # its words, not its codes
+        column = column.cast(pl.String)
+    elif column.dtype.is_temporal():
+        column = column.cast(pl.String).str.replace(r"\.0+$", "")
     missing = column.is_null()
     if column.dtype.is_float():
         missing = missing | column.is_nan().fill_null(False)

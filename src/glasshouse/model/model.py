@@ -152,7 +152,7 @@ class Model:
             DataError: the rows cannot be read, or a column that the model needs is missing.
             ModelFileError: the network's answers are not finite numbers.
         """
-        frame = data if isinstance(data, Frame) else read(data)
+        frame = data if isinstance(data, Frame) else read(data, self.schema.read_settings)
         features = encode(align(frame, self.schema), self.schema, self.parts.encoder)
         _check_categories(features, self.parts.spec.features.cardinalities)
         rows = _rows_at_once(self.parts)

@@ -44,7 +44,7 @@ def evaluate(model: Model | str | Path, source: object, *, by: str | None = None
         SettingsError: there is no column of the name `by`.
     """
     model = model if isinstance(model, Model) else load(model)
-    frame = read(source)
+    frame = read(source, model.schema.read_settings)
     aligned = align(frame, model.schema, need_target=True)
     target = encode_target(aligned, model.schema)
     known = np.flatnonzero(target >= 0 if target.dtype == np.int64 else np.isfinite(target))
@@ -82,7 +82,7 @@ def predict(model: Model | str | Path, source: object, *, interval: float | None
         SettingsError: the model has no calibration rows to make intervals from.
     """
     model = model if isinstance(model, Model) else load(model)
-    frame = align(read(source), model.schema)
+    frame = align(read(source, model.schema.read_settings), model.schema)
     said = model.outputs(frame).outputs
     if model.task == "regression":
         table = pl.DataFrame({"prediction": said})
@@ -119,5 +119,7 @@ def _column(table: pl.DataFrame, name: str) -> pl.Series:
             fix=f"--by {near}" if near else "",
         )
     column = table[name]
+    if column.dtype.is_temporal():
+        return column
     numbers = column.cast(pl.Float64, strict=False)  # a text file's columns are all text
     return numbers if numbers.null_count() == column.null_count() and numbers.n_unique() > 10 else column
