@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.data.cells import PARTS
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.settings import EncodeSettings, ReadSettings, SplitSettings
@@ -28,11 +28,10 @@ from glasshouse.data import (
     read,
     split_rows,
 )
-from glasshouse.data.coded import MISSING, Gathering, as_written, coded, how_often
+from glasshouse.data.coded import MISSING, as_written
 from glasshouse.data.fingerprints import row_hashes
 from glasshouse.data.frame import READ, Frame
 from glasshouse.data.labels import labels_of, labels_unwritten
-from glasshouse.data.text import has_codes
 from glasshouse.data.values import Reading, parse_times
 
 ROWS = 400
@@ -223,46 +222,6 @@ def test_only_a_number_that_is_nothing_else_is_kept_as_one(tmp_path: Path, in_pi
         assert cells(frame).equals(cells(in_one_go(path, asked)))
 
 
-NUMBERS = st.one_of(st.integers(-(10**20), 10**20).map(str), st.floats(-1e9, 1e9).map(repr), st.just(""))
-MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(2999, 12, 31)).map(lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}")
-ODD = st.sampled_from([
-    *("-0.0", "0.0", "0", "-0", "1.50", "007", "007.5", "-07", "+3", "+.5", "1e5", "5.", "nan", "inf", "NA", "a"),
-    *("1,5", "99999999999999999999", "0.1234567890123456789"),
-    *("2015-01-31 12:30", "2015-02-31 12:30:00", "2015-1-031 12:30:00"),
-])  # fmt: skip
-PARTS = st.lists(
-    st.one_of(*(st.lists(cell, min_size=1, max_size=6) for cell in (NUMBERS, MOMENTS, MOMENTS | ODD, NUMBERS | ODD))),
-    min_size=1,
-    max_size=6,
-)
-
-
-@given(parts=PARTS, seen=st.sampled_from([0, 1]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_gathered_cells_are_the_cells(parts: list[list[str]], seen: float) -> None:
-    every = [cell for part in parts for cell in part]
-    filled = [cell for cell in every if cell not in MISSING]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glasshouse.data.coded.SEEN_BEFORE", seen)
-        column = Gathering(plain=True)
-        for part in parts:
-            column.add(pl.Series(part, dtype=pl.String))
-        if column.spoilt:
-            numbers = all(re.fullmatch(r"[-+]?\d*\.?\d*(e[-+]?\d+)?", cell) for cell in filled) and "007" not in every
-            assert not numbers, "as numbers they could have stayed"
-            return
-        whole = column.column("a")
-    if whole.dtype.is_float():
-        assert whole.to_list() == [float(cell) if cell in filled else None for cell in every]
-    elif isinstance(whole.dtype, (pl.String, pl.Enum)):
-        assert as_written(whole).to_list() == every
-    else:
-        assert as_written(whole).to_list() == [cell if cell in filled else "" for cell in every]
-    assert whole.n_chunks() == 1
-    if seen == 1:
-        assert isinstance(whole.dtype, pl.Enum)
-
-
 BEGIN = st.sampled_from([
     [f"{number}.25" for number in range(12)],
     [f"{number}.50" for number in range(12)],
@@ -297,38 +256,6 @@ def test_a_column_is_the_same_in_pieces(begin: list[str], parts: list[list[str]]
             except DataError as error:
                 said.append(str(error))
         assert said[0] == said[1]
-
-
-@pytest.mark.parametrize(
-    ("parts", "kept"),
-    [
-        ([["1", "2"], ["3", ""]], pl.Int64()),
-        ([["1.5", "2.0"], ["-0.0", ""]], pl.Float64()),
-        ([["1", "2"], ["3.5"]], pl.Float64()),
-        ([["", ""], ["3.5"], ["4.25"]], pl.Float64()),
-        ([["1", "02"]], pl.String()),
-        ([["1.5", "007"]], pl.String()),
-        ([["1.5", "inf"]], pl.String()),
-        ([["1.5", "NA"], ["nan", "", "?"]], pl.Float64()),
-        ([["15", "NA"], ["nan", "", "?"]], pl.Int64()),
-        ([["15", "none"]], pl.String()),
-        ([["1.5", "+nan"]], pl.String()),
-        ([["2015-01-31 12:30:00", "NULL"], ["NaT"]], pl.Datetime("us")),
-        ([["1.5"], ["1.50"]], pl.Float64()),
-        ([["2015-01-31 12:30:00"], ["", "2016-01-31 00:00:00"]], pl.Datetime("us")),
-        ([["2015-01-31 12:30:00"], ["2016-01-31 00:00"]], pl.String()),
-        ([["2015-01-31 12:30:00"], ["2016-1-31 00:00:00"]], pl.String()),
-        ([["2015-01-31 12:30:00"], ["2016-02-31 00:00:00"]], pl.String()),
-    ],
-)
-def test_numbers_and_times_are_kept_where_all_cells_are(
-    parts: list[list[str]], kept: pl.DataType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("glasshouse.data.coded.SEEN_BEFORE", 0)
-    column = Gathering(plain=True)
-    for part in parts:
-        column.add(pl.Series(part, dtype=pl.String))
-    assert column.column("a").dtype == kept
 
 
 @pytest.mark.parametrize("odd", ["abc", "inf", "+nan", "007", "1,5", "--"])
@@ -395,51 +322,6 @@ def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.Mon
         assert_same_cells(frame, in_one_go(path))
         assert said.count(False) == 1, "once read again, a column is not read so any more"
         assert [type is not None for type in asked[-1]] == read_at_once
-
-
-def test_a_column_says_what_its_next_cells_may_be_read_as() -> None:
-    column = Gathering(plain=True)
-    assert column.type is None
-    column.add(pl.Series(["a", "b", "a", "b"]))
-    assert column.type is None, "these were new"
-    column.add(pl.Series(["a", "", "b"]))
-    assert column.type == pl.Enum(["", "a", "b"])
-    earlier = column.type
-    column.add(pl.Series(["b", None], dtype=earlier))
-    assert column.type == earlier, "an empty cell is nothing new"
-    column.add(pl.Series([f"new{row}" for row in range(100)]))
-    assert column.type is None, "too many to be numbered"
-    column.add(pl.Series(["a", None], dtype=earlier))  # which was on its way
-    whole = column.column("a")
-    assert whole.dtype == pl.String
-    assert whole.to_list()[:9] == ["a", "b", "a", "b", "a", "", "b", "b", ""]
-    assert whole.to_list()[-2:] == ["a", ""]
-
-
-def test_labels_may_become_too_many_while_some_are_on_their_way() -> None:
-    column = Gathering(plain=True)
-    column.add(pl.Series(["a", "b", "a", "b"]))
-    column.add(pl.Series(["a", "b"]))
-    earlier = column.type
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glasshouse.data.coded.MOST_DISTINCT", 1)
-        column.add(pl.Series(["c", "d"]))
-    assert isinstance(earlier, pl.Enum)
-    column.add(pl.Series(["b", None], dtype=earlier))
-    assert column.column("a").to_list() == ["a", "b", "a", "b", "a", "b", "c", "d", "b", ""]
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("007,1\n", True), ("1,2\n00,1\n", True), ('1,"01"\n', True), ("1,2\n3,04", True),
-        ("0,0\n0.1,10\n", False), ("-01,1001\n", False), ("0", False), ("", False), ("1,0", False), ("a01,2:00", False),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("at_once", [1, 3, 1 << 18])
-def test_codes_are_found(text: str, found: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glasshouse.data.text.LETTERS_AT_ONCE", at_once)
-    assert has_codes(text.encode(), ",", quoted='"' in text) == found
 
 
 def moment(row: int) -> str:
@@ -516,19 +398,6 @@ def test_a_model_reads_a_large_file_as_its_own_was_read(tmp_path: Path, in_piece
     assert found[0].flags.any()
     typed = pl.Series("t", [moment(0), moment(1)]).str.to_datetime()
     assert parse_times(typed, schema.column("t").reading).is_null().to_list() == [True, False]
-
-
-def test_codes_know_gaps_and_values_that_no_row_has() -> None:
-    series = pl.Series("a", ["x", None, "y", "x"], dtype=pl.Enum(["unused", "x", "y"]))
-    codes = coded(series)
-    assert codes is not None
-    assert codes.values[codes.codes].to_list() == ["x", None, "y", "x"]
-    assert how_often(codes.codes, len(codes.values)).tolist() == [0, 2, 1, 1]
-    assert coded(series.head(2)) is None, "fewer rows than values"
-    found = labels_of(series, Reading())
-    assert (found.distinct, found.num_filled, found.num_missing) == (2, 3, 1)
-    assert found.begin.to_list() == ["x", "y", "x"]
-    assert found.share(found.cells == "x") == pytest.approx(2 / 3)
 
 
 def test_many_labels_are_counted_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,3 +22,16 @@ def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "LETTERS_AT_ONCE", at_once)
         assert text.has_blank_edges(body.encode(), separator) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("007,1\n", True), ("1,2\n00,1\n", True), ('1,"01"\n', True), ("1,2\n3,04", True),
+        ("0,0\n0.1,10\n", False), ("-01,1001\n", False), ("0", False), ("", False), ("1,0", False), ("a01,2:00", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_once", [1, 3, 1 << 18])
+def test_codes_are_found(body: str, found: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glasshouse.data.text.LETTERS_AT_ONCE", at_once)
+    assert text.has_codes(body.encode(), ",", quoted='"' in body) == found
