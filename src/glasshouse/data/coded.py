@@ -201,8 +201,9 @@ def _as_float(cells: pl.Series) -> pl.Series | None:
     found = cells.cast(pl.Float64, strict=False).fill_nan(None)
     if not (_gaps_are_gaps(found, cells) and found.is_finite().all()):
         return None
-    coded = cells.filter(cells.str.starts_with("0") | cells.str.starts_with("+")).str.contains(r"^0\d+$|^\+").any()
-    return None if coded else found  # 007 is no number, nor is +49 30 1234, written together
+    # 007 is a code and +49301234 a telephone: neither is a number.
+    odd = cells.filter(cells.str.starts_with("0") | cells.str.starts_with("+"))
+    return None if odd.str.contains(r"^0\d+$|^\+").any() else found
 
 
 def _as_moment(cells: pl.Series) -> pl.Series | None:

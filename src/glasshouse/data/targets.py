@@ -50,9 +50,10 @@ def infer_target(frame: Frame, name: str, asked: Kind | None = None) -> TargetSc
             expected="numbers or labels",
             fix="--target with another column, or turn it into a number first",
         )
-    seen = labels_of(series, Reading(missing=frame.settings.missing)) if is_text(series) else None
+    plain = Reading(missing=frame.settings.missing)
+    seen = labels_of(series, plain) if is_text(series) else None
     labels = label_reading(series, frame.settings, seen)
-    filled = labels_unwritten(series, labels) or labels_of(series, labels)
+    filled = (seen if labels == plain else None) or labels_unwritten(series, labels) or labels_of(series, labels)
     _check_values(frame, name, filled)
     number = number_reading(series, frame.settings, seen)
     if asked == "number" and number is None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from glasshouse.core.errors import DataError
 from glasshouse.core.records import Record, Scores, Task
+from glasshouse.data.coded import written
+from glasshouse.data.values import is_point_in_time
 from glasshouse.evaluation.arrays import Array, check_outputs
 from glasshouse.evaluation.scores import score
 
@@ -76,10 +78,8 @@ def score_slices(
 
 def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     """(name, row numbers) of every slice."""
-    if isinstance(column.dtype, pl.Enum):  # its words, not its codes
-        column = column.cast(pl.String)
-    elif column.dtype.is_temporal():
-        column = column.cast(pl.String).str.replace(r"\.0+$", "")
+    if isinstance(column.dtype, pl.Enum) or is_point_in_time(column):  # its words, not its codes
+        column = written(column)
     missing = column.is_null()
     if column.dtype.is_float():
         missing = missing | column.is_nan().fill_null(False)

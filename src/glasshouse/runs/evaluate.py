@@ -10,6 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
 from glasshouse.data import Frame, align, encode_target, read
+from glasshouse.data.values import is_point_in_time
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
 from glasshouse.evaluation.slices import Slice, score_slices
@@ -119,7 +120,7 @@ def _column(table: pl.DataFrame, name: str) -> pl.Series:
             fix=f"--by {near}" if near else "",
         )
     column = table[name]
-    if column.dtype.is_temporal():
+    if is_point_in_time(column):
         return column
     numbers = column.cast(pl.Float64, strict=False)  # a text file's columns are all text
     return numbers if numbers.null_count() == column.null_count() and numbers.n_unique() > 10 else column
