@@ -13,6 +13,7 @@ from glasshouse.data.batches import Rows
 from glasshouse.network.pack import Pack, build, initialise
 from glasshouse.network.spec import FeatureSpec, PackSpec
 from glasshouse.training import judging
+from glasshouse.training.crews import Threads
 from glasshouse.training.judging import Judge
 
 ROWS, FOLDS, MEMBERS, CLASSES = 23, 3, 2, 4
@@ -50,6 +51,20 @@ def test_without_folds_every_network_judges_every_row(task: Any, monkeypatch: py
     monkeypatch.setattr(judging, "ROWS_AT_ONCE", 7)
     judge = Judge(task, "mse", rows, None)
     torch.testing.assert_close(judge.quality(pack), said(task, pack, rows), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("folds", [0, FOLDS])
+@pytest.mark.parametrize("most", [2, 3, 50])
+def test_threads_judge_as_one_does(folds: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, rows = made("multiclass")
+    monkeypatch.setattr(judging, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(judging, "NUMBERS_AT_ONCE", 6 * 4 * 2)
+    fold = torch.arange(ROWS) % folds if folds else None
+    threads = Threads(most)
+    assert torch.equal(
+        Judge("multiclass", "", rows, fold, threads).quality(pack), Judge("multiclass", "", rows, fold).quality(pack)
+    )
+    threads.close()
 
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])

@@ -12,7 +12,8 @@ import torch
 
 from glasshouse.data.batches import Batch
 from glasshouse.network.pack import build, initialise
-from glasshouse.training import passes
+from glasshouse.training import passes, written
+from glasshouse.training.crews import Threads
 from glasshouse.training.fit import Trained
 from glasshouse.training.losses import member_losses, row_loss
 from glasshouse.training.optimiser import PackOptimiser
@@ -71,12 +72,13 @@ def test_a_training_is_autograds(task: str, activation: str, optimiser: str, mon
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 @pytest.mark.parametrize("cardinalities", [(), (9, 40)])
-@pytest.mark.parametrize("together", [1 << 20, 4000])
+@pytest.mark.parametrize(("together", "threads"), [(1 << 20, 1), (4000, 1), (1 << 20, 3)])
 def test_a_training_without_any_settings_is_autograds(
-    task: str, cardinalities: tuple[int, ...], together: int, monkeypatch: pytest.MonkeyPatch
+    task: str, cardinalities: tuple[int, ...], together: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["glasshouse.training.written"], "TOGETHER", together)
-    settings = {**DEFAULT, "task": task, "cardinalities": cardinalities, "pack__halvings": 1}
+    settings = {**DEFAULT, "task": task, "cardinalities": cardinalities, "pack__halvings": 1, "run__threads": threads}
+    monkeypatch.setattr(written, "WORTH_SHARING", 0.0)
     plan, _ = planned(**{**DENSE, **settings})
     seen = {(member.embedding, len(member.hidden), member.dropout > 0) for member in plan.members}
     assert len({reading for reading, _, _ in seen}) == 2 and len({depth for _, depth, _ in seen}) == 3
@@ -92,11 +94,14 @@ def test_a_training_without_any_settings_is_autograds(
 @pytest.mark.parametrize("name", ["muon", "mixed"])
 @pytest.mark.parametrize("cardinalities", [(), (9, 40)])
 @pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_muon_is_written_out_too(
-    name: str, cardinalities: tuple[int, ...], alike: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, cardinalities: tuple[int, ...], alike: bool, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = {"optimiser__learning_rate": 0.01, "optimiser__weight_decay": 0.1} if alike else {}
     settings = {**DEFAULT, "cardinalities": cardinalities, "pack__halvings": 1, "optimiser__name": name, **rates}
+    settings["run__threads"] = threads
+    monkeypatch.setattr(written, "WORTH_SHARING", 0.0)
     (ours, end), (theirs, their_end) = both_ways(monkeypatch, **settings)
     assert epochs(ours)[-1].members == epochs(theirs)[-1].members != epochs(ours)[0].members
     assert_alike(ours, theirs, train=1e-4, validation=1e-3, shown=1e-2)
@@ -265,6 +270,69 @@ def test_the_gradients_are_autograds_with_onednns_products(loss: str) -> None:
     assert [apart(gradient, other) for gradient, other in zip(found, expected, strict=True)] == pytest.approx(
         [0.0] * len(expected), abs=0.02
     )
+
+
+# --- members shared out among threads ---------------------------------------------------------------------------------
+
+ALIKE = {"optimiser__learning_rate": 0.01, "optimiser__weight_decay": 0.1}
+
+
+def shared_out(threads: int, half: bool, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Any, Trained, int]:
+    """The events and the end of a training by so many threads, and how many crews there were at most."""
+    crews: list[list[slice]] = []
+    cut = sys.modules["glasshouse.training.written"].balanced
+
+    def counted(*given: Any) -> list[slice]:
+        crews.append(cut(*given))
+        return crews[-1]
+
+    monkeypatch.setattr(written, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(written, "balanced", counted)
+    monkeypatch.setattr(sys.modules["glasshouse.training.fit"], "multiplies_in_half", lambda precision: half)
+    plan, data = planned(**{**DENSE, **DEFAULT, "cardinalities": (9, 40), "pack__halvings": 2, **settings,
+                            "run__threads": threads})  # fmt: skip
+    events, trained = run(plan, data)
+    return epochs(events), trained, max(map(len, crews))
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimiser__name": "mixed"}, ALIKE, {"optimiser__name": "muon", **ALIKE}])
+@pytest.mark.parametrize("half", [False, True])
+def test_threads_change_nothing(settings: dict[str, Any], half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, trained, one = shared_out(1, half, monkeypatch, **settings)
+    ours, end, several = shared_out(3, half, monkeypatch, **settings)
+    again, same, _ = shared_out(3, half, monkeypatch, **settings)
+    assert (one, several) == (1, 3)
+    assert_alike(ours, alone, train=1e-5, validation=1e-5, shown=1e-4)
+    assert end.ensemble.origins == trained.ensemble.origins
+    for name, tensor in end.ensemble.pack.tensors().items():
+        torch.testing.assert_close(tensor, trained.ensemble.pack.tensors()[name], rtol=1e-4, atol=1e-6)
+        assert torch.equal(tensor, same.ensemble.pack.tensors()[name]), "twice the same to the bit"
+    assert [end.train_loss for end in again] == [end.train_loss for end in ours]
+
+
+@pytest.mark.parametrize("cut", [[slice(0, 5), slice(4, 8)], [slice(0, 4), slice(5, 8)]], ids=["twice", "nobody"])
+def test_a_member_that_is_taken_twice_or_by_nobody_is_seen(cut: list[slice], monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, _, _ = shared_out(1, False, monkeypatch, pack__halvings=0, training__epochs=2)
+    monkeypatch.setattr(written, "balanced", lambda *given: cut)
+    with pytest.raises((AssertionError, RuntimeError, ValueError)):
+        ours, _, _ = shared_out(2, False, monkeypatch, pack__halvings=0, training__epochs=2)
+        assert_alike(ours, alone, train=1e-5, validation=1e-5, shown=1e-4)
+
+
+def test_a_short_step_is_not_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, _ = planned(**{**DENSE, "pack__members": 4})
+    pack = build(plan.spec)
+    ones, threads = torch.ones(4), Threads(2)
+    initialise(pack, plan.settings.network, torch.Generator().manual_seed(0))
+    optimiser = PackOptimiser(pack.named_parameters(), plan.settings.optimiser, ones, ones)
+    step = WrittenStep(pack, optimiser, "mse", threads)
+    step.step(a_batch(plan, "regression", 20), 1.0)
+    assert len(step.crews) == 1
+    monkeypatch.setattr(written, "WORTH_SHARING", 0.0)
+    step._lay_out(*[[torch.zeros_like(parameter) for parameter in pack.parameters()]] * 2)
+    step.step(a_batch(plan, "regression", 20), 1.0)
+    assert len(step.crews) == 2
+    threads.close()
 
 
 # --- hidden layers in bfloat16 ----------------------------------------------------------------------------------------

@@ -44,6 +44,31 @@ class Batch(NamedTuple):
     targets: Tensor  # (members, batch)
     weights: Tensor | None  # (members, batch)
 
+    @property
+    def size(self) -> int:
+        """Rows of each member."""
+        return self.targets.shape[1]
+
+    def of(self, members: slice) -> Batch:
+        """What some of the members learn from."""
+        return Batch(*(None if part is None else part[members] for part in self))  # type: ignore[arg-type]
+
+
+class Drawn(NamedTuple):
+    """A batch that is yet to be gathered: whoever takes some of the members gathers theirs."""
+
+    rows: Rows
+    places: Tensor  # (members, batch)
+
+    @property
+    def size(self) -> int:
+        """Rows of each member."""
+        return self.places.shape[1]
+
+    def of(self, members: slice) -> Batch:
+        """What some of the members learn from."""
+        return self.rows.at(self.places[members])
+
 
 def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     """How many batches one pass takes; the last may be smaller, as with torch's DataLoader.
@@ -55,7 +80,7 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     return max(1, -(-num_rows // batch_size))
 
 
-def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.Generator) -> Iterator[Batch | Drawn]:
     """One pass over every network's own rows, each in its own random order.
 
     Args:
@@ -74,4 +99,4 @@ def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.G
         yield from (Batch(*batch) for batch in zip_longest(*parts))
         return
     for places in order.split(batch_size, dim=1):
-        yield rows.at(places)
+        yield Drawn(rows, places)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from glasshouse.data.encode import Features
 from glasshouse.network.layers import PackDropout
 from glasshouse.network.pack import Pack, build, initialise, stack
 from glasshouse.network.spec import PackSpec
+from glasshouse.training.crews import Threads
 from glasshouse.training.judging import Judge
 from glasshouse.training.loop import Policies, Step, train_epoch
 from glasshouse.training.losses import class_weights, row_loss
@@ -114,7 +115,10 @@ def fit(
     """
     settings = plan.settings
     device = device_of(settings)
-    with _torch_set(threads=settings.run.threads, precision=settings.run.precision):
+    with (
+        _torch_set(threads=settings.run.threads, precision=settings.run.precision),
+        closing(Threads(_threads(plan, device))) as threads,
+    ):
         pack = _new_pack(plan, data.train.numbers).to(device)
         train = _rows(plan, pack, data.train, data.train_target, data.train_weight)
         validation = train  # with folds every row trains and is judged by
@@ -122,7 +126,7 @@ def fit(
             validation = _rows(plan, pack, data.validation, data.validation_target, data.validation_weight)
         fold = torch.from_numpy(data.fold) if data.fold is not None else None
         loss = settings.training.loss or ""
-        judge = Judge(plan.task, loss, validation, None if fold is None else fold.to(device))
+        judge = Judge(plan.task, loss, validation, None if fold is None else fold.to(device), threads)
         if deadline is not None and not settings.run.pace:
             deadline -= _judging_seconds(judge, pack)
         state = _begin(plan, pack, judge, _own_rows(plan, train, fold), deadline, weighted=train.weights is not None)
@@ -225,7 +229,9 @@ def _begin(
         schedule=make_schedule(settings.optimiser, len(rates), device),
         pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
         clip_norm=settings.training.clip_norm,
-        written=WrittenStep(pack, optimiser, settings.training.loss or "", half=half) if written else None,
+        written=WrittenStep(pack, optimiser, settings.training.loss or "", judge.threads, half=half)
+        if written
+        else None,
     )
     selector = Selector(judge.losses, settings.pack.ensemble, settings.pack.selection)
     return _State(pack, policies, judge, selector, tuple(member.member for member in plan.members), own)
@@ -370,6 +376,11 @@ def _finished(state: _State, reason: str, seconds: float) -> Finished:
 
 def _listed(values: Tensor) -> tuple[float, ...]:
     return tuple(float(f"{value:.7g}") for value in values.tolist())
+
+
+def _threads(plan: Plan, device: torch.device) -> int:
+    """How many threads may each take some of the members; on other devices than a processor none does."""
+    return min(torch.get_num_threads(), plan.spec.num_members) if device.type == "cpu" else 1
 
 
 @contextmanager

@@ -6,15 +6,17 @@ trained without it and by no other, so that judging a member on all rows costs o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from glasshouse.core.records import Task
-from glasshouse.data.batches import Batch, Rows
+from glasshouse.data.batches import Batch, Drawn, Rows
 from glasshouse.network.pack import Pack
+from glasshouse.training.crews import Threads
 from glasshouse.training.losses import member_losses, row_loss
 
 ROWS_AT_ONCE = 256  # of every network; what it makes of them stays in the cache
@@ -29,10 +31,12 @@ class Judge:
         loss: what a regression is trained by; classes are judged by their log-loss.
         rows: to judge on.
         fold: (rows,) the fold that each is left out of; None where no member learns from any of them.
+        threads: that may judge some of the rows each; None leaves them all to torch's own.
     """
 
-    def __init__(self, task: Task, loss: str, rows: Rows, fold: Tensor | None) -> None:
+    def __init__(self, task: Task, loss: str, rows: Rows, fold: Tensor | None, threads: Threads | None = None) -> None:
         self.task, self.rows = task, rows
+        self.threads = threads or Threads(1)
         self.by_row = row_loss(loss) if task == "regression" else None
         self.own: Tensor | None = None  # (folds, rows) the places of each fold's rows; a shorter one ends in repeats
         self.of_row: Tensor | None = None  # (rows,) where a row is found in (folds, rows), laid out flat
@@ -46,11 +50,19 @@ class Judge:
     @torch.no_grad()
     def quality(self, pack: Pack) -> Tensor:
         """(members, rows): the predicted value, or the probability that is given to the true class."""
-        parts = [self._of(pack(batch.prepared, batch.categories), batch.targets) for batch in self._batches(pack)]
-        quality = torch.cat(parts, 1)
+        batches = list(self._batches(pack))
+        each = -(-len(batches) // self.threads.most)
+        tasks = [partial(self._on, pack, batches[first : first + each]) for first in range(0, len(batches), each)]
+        quality = torch.cat([part for parts in self.threads.run(tasks) for part in parts], 1)
         if self.own is None or self.of_row is None:
             return quality
         return quality.view(-1, self.own.numel())[:, self.of_row]
+
+    @torch.no_grad()
+    def _on(self, pack: Pack, batches: Sequence[Batch | Drawn]) -> list[Tensor]:
+        """The qualities on some batches."""
+        gathered = (batch.of(slice(None)) for batch in batches)
+        return [self._of(pack(batch.prepared, batch.categories), batch.targets) for batch in gathered]
 
     def losses(self, quality: Tensor) -> Tensor:
         """Qualities (entries, rows) to losses (entries,): log-loss, or the training loss of a regression."""
@@ -60,7 +72,7 @@ class Judge:
             self.by_row(quality.unsqueeze(-1), self.rows.targets.expand_as(quality)), self.rows.weights
         )
 
-    def _batches(self, pack: Pack) -> Iterator[Batch]:
+    def _batches(self, pack: Pack) -> Iterator[Batch | Drawn]:
         """The rows piece by piece: shared by all networks, or for every network those of its fold."""
         networks = pack.spec.num_members
         if self.own is None:
@@ -73,7 +85,7 @@ class Judge:
         gathered = max(1, networks * self.rows.prepared.shape[1])
         at_once = min(ROWS_AT_ONCE, max(1, NUMBERS_AT_ONCE // gathered))
         for places in self.own.repeat(networks // len(self.own), 1).split(at_once, 1):
-            yield self.rows.at(places)
+            yield Drawn(self.rows, places)
 
     def _of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Outputs (networks, rows, outputs) and targets (rows,) or (networks, rows) to qualities (networks, rows)."""

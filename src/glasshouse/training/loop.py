@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from glasshouse.data.batches import Batch
+from glasshouse.data.batches import Batch, Drawn
 from glasshouse.network.pack import Pack
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
 from glasshouse.training.schedules import Schedule
 from glasshouse.training.written import WrittenStep
 
+EVERYBODY = slice(None)
 PackLoss = Callable[[Tensor, Batch], Tensor]  # outputs (members, rows, outputs) and the batch to losses (members,)
 
 
@@ -41,7 +42,7 @@ class Policies(NamedTuple):
     written: WrittenStep | None = None  # does the five steps by hand, where it can
 
 
-def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch: int) -> Iterator[Step]:
+def train_epoch(pack: Pack, batches: Iterable[Batch | Drawn], policies: Policies, epoch: int) -> Iterator[Step]:
     """One pass over the training rows.
 
     Args:
@@ -56,11 +57,12 @@ def train_epoch(pack: Pack, batches: Iterable[Batch], policies: Policies, epoch:
     loss, optimiser, schedule, pace, clip_norm, written = policies
     if written is None:
         pack.train()
-    for batch in batches:
+    for drawn in batches:
         factor = schedule.factor(pace.progress, epoch - 1)
         if written is not None:
-            losses = written.step(batch, factor)
+            losses = written.step(drawn, factor)
         else:
+            batch = drawn.of(EVERYBODY)
             optimiser.zero_gradients()  # 1. zero the gradients
             outputs = pack(batch.prepared, batch.categories)  # 2. forward pass: (members, batch, outputs)
             losses = loss(outputs, batch)  # 3. loss: (members,)

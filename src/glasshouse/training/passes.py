@@ -25,11 +25,12 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from glasshouse.data.batches import Batch
+from glasshouse.data.batches import Batch, Drawn
 from glasshouse.network.embeddings import look_up, table_rows
 from glasshouse.network.layers import NORM_EPSILON, PackDropout
 
 _Value = TypeVar("_Value")
+Random = Callable[[], Sequence[Tensor | None]]
 _relu_back = torch.ops.aten.threshold_backward.grad_input
 _tanh_back = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
@@ -317,25 +318,26 @@ class Passes:
         self.thresholds = thresholds if thresholds is not None and bool(thresholds.any()) else None
         self.memory: dict[int, tuple[list[_Block], _Head]] = {}  # by rows: an epoch's last batch may be shorter
 
-    def run(self, batch: Batch, random: Sequence[Tensor | None] = ()) -> Tensor:
+    def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
         """Fills the gradients of these members.
 
         Args:
-            batch: of all members.
-            random: what dropout has drawn for each layer.
+            drawn: the batch of all members.
+            random: says what dropout has drawn for each layer, as soon as it has.
 
         Returns:
             (members,) the mean losses.
         """
-        prepared = batch.prepared[self.members].to(self.dtype)
+        batch = drawn.of(self.members)
+        prepared = batch.prepared.to(self.dtype)
         blocks, head = self.memory.get(prepared.shape[1]) or self._new_memory(prepared.shape[1])
         inputs = [prepared[members, :, features] for members, features, _ in self.reads]
         if self.tables is not None and batch.categories is not None:
-            looked_up = table_rows(self.tables.weight, self.tables.offsets, batch.categories[self.members])
+            looked_up = table_rows(self.tables.weight, self.tables.offsets, batch.categories)
             inputs.append(look_up(self.tables.weight, looked_up).to(self.dtype))
         for number, block in enumerate(blocks):
             inputs = [block.forward(inputs, self._kept(number, random))]
-        losses = self.loss(head.forward(inputs[0]), batch.targets[self.members], head.grad)
+        losses = self.loss(head.forward(inputs[0]), batch.targets, head.grad)
         head.back(blocks[-1].grad)
         for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
             grad = block.back()
@@ -348,8 +350,8 @@ class Passes:
             self.tables.back(looked_up, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT).float())
         return losses.view(-1)
 
-    def _kept(self, number: int, random: Sequence[Tensor | None]) -> Tensor | None:
-        drawn = random[number] if random else None
+    def _kept(self, number: int, random: Random) -> Tensor | None:
+        drawn = None if self.thresholds is None else random()[number]
         if drawn is None or self.thresholds is None:
             return None
         mine = drawn[self.members]
@@ -413,9 +415,9 @@ class LonePasses:
         self.loss = LOSSES[loss]
         self.memory: dict[int, _LoneMemory] = {}
 
-    def run(self, batch: Batch, random: Sequence[Tensor | None] = ()) -> Tensor:
+    def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
         """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
-        prepared, _, targets, _ = batch
+        prepared, _, targets, _ = drawn if isinstance(drawn, Batch) else drawn.of(slice(None))
         rows = targets.shape[1]
         places, outputs, grad, seen, seen_grad = self.memory.get(rows) or self._new_memory(rows)
         place = places[0]

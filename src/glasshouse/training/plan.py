@@ -66,8 +66,8 @@ MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
 TURNING_SPEED = 2e11  # operations of Muon a second, at best (measured: 1.2e11 to 1.9e11, the larger for wide layers)
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
 SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
-# With norms, dropout and Muon, where much is not one large product, threads bring a sixth at most up to here on a free
-# machine, and make a step five times as slow on one that is not (breast-cancer, quick: 6 s to 5, and 11 s to 55).
+# With norms, dropout and Muon, where much is not one large product, two threads bring a tenth up to here on a free
+# machine, and cost a fifth on one that is not (titanic, quick: 2.5 s to 2.3, and 2.2 to 2.7).
 SMALL_NORMED_STEP = 1_000_000_000
 
 

@@ -13,23 +13,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import NamedTuple
+from functools import partial
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
 
-from glasshouse.data.batches import Batch
+from glasshouse.data.batches import Batch, Drawn
 from glasshouse.network.layers import PackBlock, PackLayerNorm, PackLinear
 from glasshouse.network.pack import Pack
-from glasshouse.training.muon import Part
+from glasshouse.training.crews import (
+    EPSILON,
+    KEEP,
+    KEEP_SQUARE,
+    Crew,
+    Halves,
+    Once,
+    Rates,
+    Share,
+    Threads,
+    Turn,
+    balanced,
+)
+from glasshouse.training.muon import Part, turning_operations
 from glasshouse.training.optimiser import DECOUPLED, PackOptimiser, shaped
-from glasshouse.training.passes import BENDS, LOSSES, Common, Layer, LonePasses, Lookup, Norm, Passes, Scratch, runs
+from glasshouse.training.passes import (
+    BENDS,
+    LOSSES,
+    Common,
+    Layer,
+    LonePasses,
+    Lookup,
+    Norm,
+    Passes,
+    Random,
+    Scratch,
+    runs,
+)
 from glasshouse.training.plan import Plan, device_of
 
-KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
 Views = dict[int, list[Tensor]]  # by a parameter's identity: its values, its gradient, and what else is asked for
-TOGETHER = 1 << 20  # bytes of one layer's activations that go together: so many stay in the cache of a processor's core
+TOGETHER = 1 << 20  # bytes of one layer's activations that go together: so many stay in the caches of two cores
+WORTH_SHARING = 5e-3  # seconds of one thread from which a step's members are shared out among several
+DRAWN = 2.6e9  # units that dropout draws in a second
 
 
 def can_be_written(plan: Plan) -> bool:
@@ -56,37 +82,6 @@ def multiplies_in_half(precision: str) -> bool:
     return precision == "bfloat16" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
-class _Share(NamedTuple):
-    """Stretches of the long vectors that move alike."""
-
-    network: int  # whose learning rate they have
-    decay: float
-    values: list[Tensor]
-    grads: list[Tensor]
-    means: list[Tensor]
-    squares: list[Tensor]
-    steps: list[Tensor]
-
-
-class _Turn(NamedTuple):
-    """What Muon moves, and of the whole weight its values, gradient, momentum, and the direction that is shown."""
-
-    part: Part
-    value: Tensor
-    grad: Tensor
-    momentum: Tensor
-    shown: Tensor
-
-
-class _Half(NamedTuple):
-    """A hidden layer's parameter and its gradient, and both in bfloat16, which the passes work with."""
-
-    value: Tensor
-    grad: Tensor
-    half: Tensor
-    half_grad: Tensor
-
-
 class WrittenStep:
     """Steps a dense pack whose plan `can_be_written`.
 
@@ -96,27 +91,30 @@ class WrittenStep:
             after member: what moves alike lies together.
         optimiser: gives each member's learning rate and decay, and is given the gradients and directions to show.
         loss: mse, bce or cross_entropy.
+        threads: that may take some of the members each; None leaves them all to torch's own.
         half: whether the hidden layers are computed in bfloat16. Weights, outputs, losses and moments stay float32, as
             with torch's autocast.
     """
 
-    def __init__(self, pack: Pack, optimiser: PackOptimiser, loss: str, *, half: bool = False) -> None:
+    def __init__(
+        self, pack: Pack, optimiser: PackOptimiser, loss: str, threads: Threads | None = None, *, half: bool = False
+    ) -> None:
         self.pack, self.optimiser, self.loss = pack, optimiser, loss
+        self.threads = threads or Threads(1)
         self.half = half
         self.steps, self.one = _bare(torch.zeros(())), _bare(torch.ones(()))
         self.unbooked = torch.inference_mode()
-        self.passes: list[Passes] | list[LonePasses] = []
-        self.halved: list[_Half] = []
+        self.crews: list[Crew] = []
         self.last_rates: list[float] = []  # of the last step
         self.apart = False  # whether a schedule has made unlike what began alike
         zeros = [torch.zeros_like(parameter) for parameter in optimiser.parameters]
         self._lay_out(zeros, zeros)
 
-    def step(self, batch: Batch, factor: float | Tensor) -> Tensor:
+    def step(self, drawn: Batch | Drawn, factor: float | Tensor) -> Tensor:
         """One update of every member.
 
         Args:
-            batch: each member's own rows.
+            drawn: each member's own rows.
             factor: what the schedule multiplies the learning rates by.
 
         Returns:
@@ -125,16 +123,18 @@ class WrittenStep:
         if self.alike and isinstance(factor, Tensor) and bool((factor != factor.flatten()[0]).any()):
             self._part()
         with self.unbooked:
-            rows = batch.targets.shape[1]
-            if not self.passes:
-                self.passes = self._cut(rows)
-            random = self._draw(rows) if self.pack.dropout is not None else ()
-            for each in self.halved:
-                each.half.copy_(each.value)
-            losses = [part.run(batch, random) for part in self.passes]
-            for each in self.halved:
-                each.grad.copy_(each.half_grad)
-            self._update(factor)
+            if not self.crews:
+                self.crews = list(self._share_out(drawn.size))
+            rates = self._rates(factor)
+            random: Random = Once(partial(self._draw, drawn.size)) if self.pack.dropout is not None else tuple
+            first, *others = self.crews
+            if others:
+                # The first crew draws for all, while the others gather their rows.
+                tasks = [partial(first.take, drawn, random, rates, ahead=True)]
+                tasks += [partial(crew.take_elsewhere, drawn, random, rates) for crew in others]
+                losses = [loss for found in self.threads.run(tasks) for loss in found]
+            else:
+                losses = first.take(drawn, random, rates)
             return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def keep(self, kept: dict[nn.Parameter, Tensor]) -> None:
@@ -170,38 +170,34 @@ class WrittenStep:
 
     def _draw(self, rows: int) -> list[Tensor | None]:
         """What decides which units of each layer are dropped, as autograd's step would draw it."""
-        assert self.pack.dropout is not None
-        spec = self.pack.spec
-        shapes = [(spec.members_at(layer), rows, units) for layer, units in enumerate(spec.hidden)]
-        return [self.pack.dropout.draw(shape) for shape in shapes]
+        assert self.pack.dropout is not None, "nothing is dropped"
+        return [self.pack.dropout.draw(shape) for shape in self._drawn_shapes(rows)]
 
-    def _update(self, factor: float | Tensor) -> None:
+    def _drawn_shapes(self, rows: int) -> Iterator[tuple[int, int, int]]:
+        """(members, rows, units) of each layer that units are dropped of."""
+        spec = self.pack.spec
+        for layer, units in enumerate(spec.hidden if self.pack.dropout is not None else ()):
+            yield spec.members_at(layer), rows, units
+
+    def _rates(self, factor: float | Tensor) -> Rates:
         self.steps.add_(self.one)
         if isinstance(factor, Tensor):
             factors = factor.expand(len(self.rates)).tolist()
             self.last_rates = [rate * each for rate, each in zip(self.rates, factors, strict=True)]
         else:
             self.last_rates = [rate * factor for rate in self.rates]
-        adam = torch._fused_adamw_ if self.optimiser.decoupled else torch._fused_adam_
-        for network, decay, values, grads, means, squares, steps in self.shares:
-            adam(
-                values, grads, means, squares, [], steps, lr=self.last_rates[network], beta1=KEEP, beta2=KEEP_SQUARE,
-                weight_decay=decay, eps=EPSILON, amsgrad=False, maximize=False,
-            )  # fmt: skip
-        if self.turns:
-            rates = torch.tensor(self.last_rates).view(-1, 1, 1)
-            shrink = 1.0 - rates * self.optimiser.weight_decay.view(-1, 1, 1)
-            for part, value, grad, momentum, _ in self.turns:
-                part.remember(grad, momentum)
-                for weight, direction in zip(part.of(value), part.directions(grad, momentum), strict=True):
-                    weight.mul_(shrink[part.members]).addcmul_(direction, rates[part.members], value=-1.0)
+        if not self.turns:
+            return Rates(self.last_rates, self.optimiser.decoupled, self.one, self.one)
+        lengths = torch.tensor(self.last_rates).view(-1, 1, 1)
+        shrink = 1.0 - lengths * self.optimiser.weight_decay.view(-1, 1, 1)
+        return Rates(self.last_rates, self.optimiser.decoupled, shrink, lengths)
 
     def _lay_out(self, means: list[Tensor], squares: list[Tensor]) -> None:
         """Puts parameters, gradients and moments into long vectors, and shows views of them as what they are."""
         self.owners = list(self.optimiser.parameters)
         self.shapes = [owner.shape for owner in self.owners]
         rates, decays = self.optimiser.learning_rate, self.optimiser.weight_decay
-        self.rates = rates.tolist()
+        self.rates, self.weight_decays = rates.tolist(), decays.tolist()
         muon = self.optimiser.muon
         self.turned = [False] * len(self.rates) if muon is None else muon.chosen.tolist()
         even = bool((rates == rates[0]).all()) and bool((decays == decays[0]).all()) and len(set(self.turned)) == 1
@@ -225,38 +221,37 @@ class WrittenStep:
         self.parameters, self.grad, self.direction, self.mean, self.square = map(_bare, vectors)
         self.turns = list(self._turns(muon.parts)) if muon is not None else []
         self.matrices = {id(turn.part.weight) for turn in self.turns}
-        self.shares = list(self._shares(decays.tolist()))
-        self.last_rates, self.passes, self.halved = [], [], []
+        self.last_rates, self.crews = [], []
 
-    def _turns(self, parts: Sequence[Part]) -> Iterator[_Turn]:
+    def _turns(self, parts: Sequence[Part]) -> Iterator[Turn]:
         views = self._by_owner(self.parameters, self.grad, self.mean, self.direction)
         for part in parts:
-            yield _Turn(part, *views[id(part.weight)])
+            yield Turn(part, *views[id(part.weight)])
 
-    def _shares(self, decays: list[float]) -> Iterator[_Share]:
-        """Who moves alike: all, or each network by itself; and of these what decays, and what does not."""
+    def _shares(self, members: slice) -> Iterator[Share]:
+        """Which of some members move alike: all, or each network by itself; and of these what decays, and what not."""
         vectors = (self.parameters, self.grad, self.mean, self.square)
-        for network in (0,) if self.alike else range(len(self.rates)):
-            decay = decays[network]
+        alone = (slice(network, network + 1) for network in range(members.start, members.stop))
+        for moved in [members] if self.alike else alone:
+            decay = self.weight_decays[moved.start]
             stretches: dict[float, list[slice]] = {decay: [], 0.0: []}
             for place, weighs in enumerate(self.optimiser.decays):
-                if self.alike or network < self.shapes[place][0]:
-                    stretches[decay if weighs else 0.0] += self._stretches(place, network)
+                stretches[decay if weighs else 0.0] += self._stretches(place, moved)
             for own_decay, found in stretches.items():
                 joined = _joined(found)
                 if joined:
                     values, grads, means, squares = ([vector[each] for each in joined] for vector in vectors)
-                    yield _Share(network, own_decay, values, grads, means, squares, [self.steps] * len(joined))
+                    yield Share(moved.start, own_decay, values, grads, means, squares, [self.steps] * len(joined))
 
-    def _stretches(self, place: int, network: int) -> Iterator[slice]:
-        """Where a parameter's numbers are: all, or those of one network, less those that it does not see."""
-        start, shape = self.starts[place], self.shapes[place]
-        if self.turned[network] and id(self.owners[place]) in self.matrices:
-            return
-        if self.alike:
-            yield slice(start, start + shape.numel())
+    def _stretches(self, place: int, moved: slice) -> Iterator[slice]:
+        """Where a parameter's numbers are: those of neighbours, or of one network less those that it does not see."""
+        start, shape, network = self.starts[place], self.shapes[place], moved.start
+        if network >= shape[0] or (self.turned[network] and id(self.owners[place]) in self.matrices):
             return
         size = shape[1:].numel()
+        if self.alike:
+            yield slice(start + network * size, start + min(moved.stop, shape[0]) * size)
+            return
         start += network * (size if self.whole[place] else self.each)
         hidden = self.pack.hidden is not None and bool(self.pack.hidden[network])
         if hidden and self.owners[place] is self.pack.first.weight:
@@ -266,39 +261,62 @@ class WrittenStep:
         else:
             yield slice(start, start + size)
 
-    def _cut(self, rows: int) -> list[Passes] | list[LonePasses]:
-        """The pack's members, as many neighbours of one depth together as the cache holds with so many rows."""
-        spec, pack = self.pack.spec, self.pack
-        if self._is_lone() and not self.half:
-            return [self._lone(rows)]
+    def _share_out(self, rows: int) -> Iterator[Crew]:
+        """The members as crews, one a thread, for batches of so many rows; a short step is one crew's."""
         views = self._by_owner(self.parameters, self.grad)
-        if self.half:
-            self.halved = list(self._halves(views))
+        halves = Halves(*map(list, zip(*self._halves(views), strict=True))) if self.half else Halves([], [], [], [])
+        everybody = slice(0, self.pack.spec.num_members)
+        if self._is_lone() and not self.half:
+            yield Crew([self._lone()], halves, list(self._shares(everybody)), self.turns)
+            return
+        costs = [self._cost(network, rows) for network in range(everybody.stop)]
+        most = self.threads.most if sum(costs) > WORTH_SHARING else 1
+        crews = balanced(costs, most, sum(map(math.prod, self._drawn_shapes(rows))) / DRAWN)
+        for members in crews:
+            turns = [turn for turn in (each.of(members) for each in self.turns) if turn is not None]
+            passes = list(self._cut(members, rows, views, len(crews)))
+            yield Crew(passes, halves.of(members), list(self._shares(members)), turns)
+
+    def _cut(self, members: slice, rows: int, views: Views, crews: int) -> Iterator[Passes]:
+        """As many neighbours of one depth together as the caches hold with so many rows."""
+        spec, pack = self.pack.spec, self.pack
         layers = [self._layer(block, views) for block in pack.layers if isinstance(block, PackBlock)]
         head = _plain_layer(pack.head, views)
         tables = None
         if pack.tables is not None:
             weight, grad = views[id(pack.tables.weight)]
             tables = Lookup(weight, grad, pack.tables.offsets)
-        hidden = [False] * spec.num_members if pack.hidden is None else pack.hidden.tolist()
-        features = [pack.pieces_at.start if unseen else spec.prepared_features for unseen in hidden]
+        seen = [self._reads(network) for network in range(spec.num_members)]
         size = 2 if self.half else 4
-        together = max(1, TOGETHER // (size * rows * max(*spec.hidden, spec.outputs)))
-        common = Common(spec.activation, self.loss, tables, pack.dropout)
-        scratch, passes = Scratch(), []
-        for depth, alike in runs(spec.depths):
-            for start in range(alike.start, alike.stop, together):
-                members = slice(start, min(start + together, alike.stop))
-                passes.append(Passes([*layers[:depth], head], members, features[members], common, scratch))
-        return passes
+        together = max(1, TOGETHER // (crews * size * rows * max(*spec.hidden, spec.outputs)))
+        common, scratch = Common(spec.activation, self.loss, tables, pack.dropout), Scratch()
+        for depth, alike in runs(spec.depths[members]):
+            for start in range(members.start + alike.start, members.start + alike.stop, together):
+                some = slice(start, min(start + together, members.start + alike.stop))
+                yield Passes([*layers[:depth], head], some, seen[some], common, scratch)
 
-    def _halves(self, views: Views) -> Iterator[_Half]:
+    def _reads(self, network: int) -> int:
+        """How many of the prepared features it reads."""
+        hidden = self.pack.hidden is not None and bool(self.pack.hidden[network])
+        return self.pack.pieces_at.start if hidden else self.pack.spec.prepared_features
+
+    def _cost(self, network: int, rows: int) -> float:
+        """What a network adds to a step, in seconds of one thread, roughly (docs/log.md)."""
+        reads, *widths = self.pack.spec.widths(self.pack.spec.depths[network])
+        sizes = [reads - self.pack.spec.prepared_features + self._reads(network), *widths]
+        weights, units = sum(a * b for a, b in pairwise(sizes)), sum(sizes[1:-1])
+        turned = sum(turning_operations(*each) for each in pairwise(sizes[:-1])) if self.turned[network] else 0
+        unit = 2.9e-9 if self.pack.spec.normalisation == "none" else 6.3e-9
+        batch = rows * (1.5e-11 * weights + unit * units + 1.3e-10 * sizes[0])
+        return (1e-5 if self.alike else 8e-5) + batch + 1.7e-9 * weights + 1.2e-11 * turned
+
+    def _halves(self, views: Views) -> Iterator[tuple[Tensor, ...]]:
         """Each hidden layer's parameters, whose views are those in bfloat16 from now on."""
         for parameter in self.pack.layers.parameters():
             value, grad = views[id(parameter)]
             half, half_grad = (torch.zeros(value.shape, dtype=torch.bfloat16) for _ in range(2))
             views[id(parameter)] = [half, half_grad]
-            yield _Half(value, grad, half, half_grad)
+            yield value, grad, half, half_grad
 
     def _layer(self, block: PackBlock, views: Views) -> Layer:
         layer, norm = _plain_layer(block.linear, views), None
@@ -313,7 +331,7 @@ class WrittenStep:
         spec = self.pack.spec
         return plain and spec.num_members == 1 and spec.normalisation == "none" and not spec.skip
 
-    def _lone(self, rows: int) -> LonePasses:
+    def _lone(self) -> LonePasses:
         """One network by itself: each layer's bias lies behind its weight."""
         shapes = [(weight[1] + 1, weight[2]) for weight in self.shapes[::2]]
         sizes = [math.prod(shape) for shape in shapes]
