@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from glasshouse.data.batches import Batch, Drawn
+from glasshouse.training.lone import LonePasses
 from glasshouse.training.muon import Part
-from glasshouse.training.passes import LonePasses, Passes, Random
+from glasshouse.training.passes import Passes, Random
 
 KEEP, KEEP_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults for Adam
 _Value = TypeVar("_Value")

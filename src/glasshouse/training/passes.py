@@ -69,9 +69,13 @@ def _binary_cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Ten
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
-    rows, targets = targets.shape[-1], targets.unsqueeze(-1)
-    logarithms = torch.log_softmax(outputs, -1)
-    losses = logarithms.gather(-1, targets).mean(-2).neg_()
+    rows, logarithms = targets.shape[-1], torch.log_softmax(outputs, -1)
+    if outputs.dim() == 2:  # one network by itself
+        losses = nn.functional.nll_loss(logarithms, targets).view(1)
+        targets = targets.unsqueeze(-1)
+    else:
+        targets = targets.unsqueeze(-1)
+        losses = logarithms.gather(-1, targets).mean(-2).neg_()
     torch.exp(logarithms, out=grad).scatter_add_(-1, targets, _number(-1.0).expand(targets.shape))
     grad.mul_(_number(1.0 / rows))
     return losses
@@ -370,78 +374,4 @@ class Passes:
             blocks.append(_Block(layer, reads, rows, self.bends, self.scratch, number))
             reads = [_Read(slice(None), slice(None))]
         self.memory[rows] = blocks, _Head(last, rows, self.scratch, exact=self.dtype == torch.float32)
-        return self.memory[rows]
-
-
-class _LonePlace(NamedTuple):
-    """A layer as the batches of one size go through it."""
-
-    whole: Tensor  # (in_features + 1, out_features): the weight, and the bias as one more row
-    whole_grad: Tensor
-    turned: Tensor  # the weight alone, with its axes exchanged
-    rows: Tensor  # (rows, in_features + 1): what comes in, and a one
-    inner: Tensor  # what comes in
-    turned_rows: Tensor
-    grad: Tensor  # ∂ of what comes in
-
-
-class _LoneMemory(NamedTuple):
-    """What the batches of one size go through; the loss sees the only output of a row as a number."""
-
-    places: list[_LonePlace]
-    outputs: Tensor
-    grad: Tensor  # ∂ of the outputs
-    seen: Tensor
-    seen_grad: Tensor
-
-
-class LonePasses:
-    """Takes one network by itself forward and back: the bias is the weight of a one beside every input.
-
-        [a, 1] [W; b] = a W + b        [a, 1]ᵀ ∂z = [∂W; ∂b]
-
-    One plain product for what takes two calls with a member axis: half the time for a small network.
-
-    Args:
-        wholes: of each layer, the head last, weight and bias below each other, (in_features + 1, out_features).
-        grads: the same of their gradients.
-        activation: a name of `BENDS`.
-        loss: a name of `LOSSES`.
-    """
-
-    def __init__(self, wholes: Sequence[Tensor], grads: Sequence[Tensor], activation: str, loss: str) -> None:
-        self.wholes, self.grads = wholes, grads
-        self.bend, self.bend_back = BENDS[activation]
-        self.loss = LOSSES[loss]
-        self.memory: dict[int, _LoneMemory] = {}
-
-    def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
-        """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
-        prepared, _, targets, _ = drawn if isinstance(drawn, Batch) else drawn.of(slice(None))
-        rows = targets.shape[1]
-        places, outputs, grad, seen, seen_grad = self.memory.get(rows) or self._new_memory(rows)
-        place = places[0]
-        place.inner.copy_(prepared[0])
-        for following in places[1:]:
-            self.bend(torch.mm(place.rows, place.whole, out=following.inner))
-            place = following
-        torch.mm(place.rows, place.whole, out=outputs)
-        losses = self.loss(seen, targets[0], seen_grad)
-        for place in reversed(places):
-            torch.mm(place.turned_rows, grad, out=place.whole_grad)
-            if place is not places[0]:
-                grad = self.bend_back(torch.mm(grad, place.turned, out=place.grad), place.inner)
-        return losses
-
-    def _new_memory(self, rows: int) -> _LoneMemory:
-        places = []
-        for whole, whole_grad in zip(self.wholes, self.grads, strict=True):
-            ones = whole.new_ones(rows, whole.shape[0])
-            inner = ones[:, :-1]
-            grad = torch.empty_like(inner, memory_format=torch.contiguous_format)
-            places.append(_LonePlace(whole, whole_grad, whole[:-1].mT, ones, inner, ones.mT, grad))
-        outputs = self.wholes[-1].new_empty(rows, self.wholes[-1].shape[1])
-        grad = torch.empty_like(outputs)
-        seen = [part.view(-1) if self.loss is _squared_error else part for part in (outputs, grad)]
-        self.memory[rows] = _LoneMemory(places, outputs, grad, *seen)
         return self.memory[rows]

@@ -35,6 +35,7 @@ from glasshouse.training.crews import (
     Turn,
     balanced,
 )
+from glasshouse.training.lone import LonePasses
 from glasshouse.training.muon import Part, turning_operations
 from glasshouse.training.optimiser import DECOUPLED, PackOptimiser, shaped
 from glasshouse.training.passes import (
@@ -42,7 +43,6 @@ from glasshouse.training.passes import (
     LOSSES,
     Common,
     Layer,
-    LonePasses,
     Lookup,
     Norm,
     Passes,
