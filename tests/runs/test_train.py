@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import zipfile
@@ -19,7 +20,7 @@ import pytest
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.core.files import sha256_file
 from glasshouse.core.options import settings_from_toml
-from glasshouse.core.records import AnyEvent, EpochEnd, Finished, Manifest, Metrics, Score, Started
+from glasshouse.core.records import AnyEvent, EpochEnd, Finished, Manifest, MemberStopped, Metrics, Score, Started
 from glasshouse.model import load
 from glasshouse.network.pack import Pack
 from glasshouse.runs import Run, check, open_run, report, train
@@ -312,6 +313,23 @@ def test_checks_before_training_and_the_report_after_it(buyers: Run) -> None:
     (buyers.folder / "report.html").unlink()
     assert report(buyers.folder) == buyers.folder / "report.html"
     assert (buyers.folder / "report.html").read_bytes() == before
+
+
+def test_members_that_diverge_cost_nobody_the_run(small: Make) -> None:
+    settings = {
+        "optimiser.name": "sgd", "optimiser.momentum": 0.9, "optimiser.learning_rate": [1e-3, 1000.0],
+        "network.normalisation": "none", "pack.folds": 1, "training.epochs": 4,
+    }  # fmt: skip
+    run = small("example:breast-cancer", "diagnosis", settings=settings)
+    ends = [event for event in run.history if isinstance(event, EpochEnd)]
+    stopped = [event for event in run.history if isinstance(event, MemberStopped) and event.reason == "not_finite"]
+    assert stopped and len(stopped) < len(ends[0].members), "some diverge, and some do not"
+    by_epoch = {end.epoch: dict(zip(end.members, end.validation_loss, strict=True)) for end in ends}
+    assert all(math.isnan(by_epoch[event.epoch][event.member]) for event in stopped)
+    assert all(math.isfinite(end.ensemble_loss) for end in ends)
+    page = (run.folder / "report.html").read_text()
+    assert "(not finite)" in page and ">nan<" not in page and ">inf<" not in page
+    assert run.metrics.ensemble["accuracy"].value > 0.8
 
 
 def test_a_broken_history_is_named(small: Make) -> None:

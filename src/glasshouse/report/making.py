@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -222,7 +223,8 @@ def _members(
     best: dict[int, float] = {}
     for end in epochs:
         for member, loss in zip(end.members, end.validation_loss, strict=True):
-            best[member] = min(loss, best.get(member, loss))
+            if math.isfinite(loss):
+                best[member] = min(loss, best.get(member, loss))
     rows = []
     for one in sorted(members, key=lambda member: (-votes[member.member], best.get(member.member, float("inf")))):
         gone = stopped.get(one.member)

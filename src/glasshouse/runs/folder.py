@@ -180,9 +180,19 @@ def _write_report(run: Run) -> Path:
 def _history(folder: Path) -> list[AnyEvent]:
     path = folder / HISTORY
     try:
-        return [msgspec.json.decode(line, type=AnyEvent) for line in path.read_bytes().splitlines()]
+        lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        return [msgspec.convert(_measured(line), AnyEvent) for line in lines]
     except (OSError, msgspec.MsgspecError) as error:
         raise _unreadable(path, error) from error
+
+
+def _measured(value: Any, name: str = "") -> Any:
+    """What was written as null because it is no number, as not a number again: losses and the state of layers."""
+    if isinstance(value, dict):
+        return {key: _measured(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [float("nan") if part is None else _measured(part) for part in value]
+    return float("nan") if value is None and name.endswith("_loss") else value
 
 
 def _decoded(path: Path, kind: type[T]) -> T:

@@ -125,7 +125,7 @@ class WrittenStep:
         with self.unbooked:
             if not self.crews:
                 self.crews = list(self._share_out(drawn.size))
-            rates = self._rates(factor)
+            rates = self._how_far(factor)
             random: Random = Once(partial(self._draw, drawn.size)) if self.pack.dropout is not None else tuple
             first, *others = self.crews
             if others:
@@ -179,7 +179,7 @@ class WrittenStep:
         for layer, units in enumerate(spec.hidden if self.pack.dropout is not None else ()):
             yield spec.members_at(layer), rows, units
 
-    def _rates(self, factor: float | Tensor) -> Rates:
+    def _how_far(self, factor: float | Tensor) -> Rates:
         self.steps.add_(self.one)
         if isinstance(factor, Tensor):
             factors = factor.expand(len(self.rates)).tolist()
