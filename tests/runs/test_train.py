@@ -315,6 +315,22 @@ def test_checks_before_training_and_the_report_after_it(buyers: Run) -> None:
     assert (buyers.folder / "report.html").read_bytes() == before
 
 
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_report_that_fails_costs_nobody_the_run(
+    error: type[BaseException], small: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> str:
+        raise error("no report today")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["glasshouse.report"], "render", fail)
+        with pytest.raises(error, match="no report today"):
+            small("example:iris", "species", settings={"training.epochs": 1})
+    (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert {path.name for path in folder.iterdir()} == FILES - {"report.html"}
+    assert open_run(folder).metrics.ensemble["accuracy"].value > 0 and report(folder).is_file()
+
+
 def test_members_that_diverge_cost_nobody_the_run(small: Make) -> None:
     settings = {
         "optimiser.name": "sgd", "optimiser.momentum": 0.9, "optimiser.learning_rate": [1e-3, 1000.0],

@@ -77,6 +77,8 @@ class OpenFolder:
 def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFolder]:
     """Makes the run's folder; whatever goes wrong inside takes it away again, so that no half run is left behind.
 
+    A run that lacks nothing but its report is no half run: it stays, and `glasshouse report` can try again.
+
     Raises:
         SettingsError: the place cannot be used.
     """
@@ -97,6 +99,8 @@ def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFol
         with history:
             yield OpenFolder(path, history)
     except BaseException:
+        if (path / METRICS).is_file():
+            raise
         if existed:
             for name in (SETTINGS, MANIFEST, HISTORY, METRICS, MODEL, REPORT):
                 (path / name).unlink(missing_ok=True)
@@ -108,7 +112,7 @@ def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFol
 def finish_folder(
     folder: OpenFolder, settings: Settings, metrics: Metrics, manifest: Manifest, parts: ModelParts
 ) -> Run:
-    """Writes everything that a finished run holds, each file whole or not at all."""
+    """Writes everything that a finished run holds, each file whole or not at all, and the metrics last."""
     folder.history.flush()
     path = folder.path
     sections = {"metrics": metrics, **_portable(settings, manifest)}
