@@ -9,9 +9,9 @@ what it works on stays in one processor's cache (measured: docs/log.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from threading import Lock
-from typing import Generic, NamedTuple, TypeVar
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -124,7 +124,9 @@ class Crew(NamedTuple):
 
 
 class Threads:
-    """Runs tasks side by side, the first in the thread that asks; each has its share of torch's threads to itself.
+    """Runs tasks side by side, the first in the thread that asks; torch's threads are shared out among them.
+
+    Queues in C and no locks of Python's: an interrupt may come at any point, and leaves nothing locked.
 
     Args:
         most: tasks at a time.
@@ -138,28 +140,124 @@ class Threads:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.helpers = ThreadPoolExecutor(most - 1, "crew") if most > 1 else None
+        self.all_threads = self.own_threads = torch.get_num_threads()
+        self.given: list[SimpleQueue[_Given | None]] = [SimpleQueue() for _ in range(most - 1)]
+        # Daemons, so that nobody who forgets to close keeps the process alive.
+        self.helpers = [Thread(target=_help, args=(given,), name="crew", daemon=True) for given in self.given]
+        for helper in self.helpers:
+            helper.start()
 
     def run(self, tasks: Sequence[Callable[[], _Value]]) -> list[_Value]:
-        """What the tasks return. An error in any is raised once all have ended: nobody works on behind it."""
+        """What the tasks return, `most` of them or fewer.
+
+        While they share, the thread that asks keeps to its share between calls as well: the threads that torch has
+        for a product go on spinning for a while, in the way of the others.
+
+        Raises:
+            BaseException: what one of the tasks raised, once all have ended: nobody works on behind it.
+        """
         mine, *others = tasks
-        if self.helpers is None or not others:
-            return [task() for task in tasks]
-        all_threads = torch.get_num_threads()
-        each = max(1, all_threads // len(tasks))
-        helped: list[Future[_Value]] = [self.helpers.submit(_with_threads, each, task) for task in others]
+        each = max(1, self.all_threads // len(tasks))
+        self.keep_to(each)
+        answers: SimpleQueue[_Answer] = SimpleQueue()
         try:
-            # Here too: the threads that torch keeps for a product go on spinning for a while, in the way of the others.
-            torch.set_num_threads(each)
-            return [mine(), *(task.result() for task in helped)]
-        finally:
-            wait(helped)
-            torch.set_num_threads(all_threads)
+            for place, (given, task) in enumerate(zip(self.given[: len(others)], others, strict=True)):
+                given.put(_Given(place, task, each, answers))
+            first = mine()
+            found = dict(answers.get() for _ in others)
+        except BaseException:
+            self._settle()
+            raise
+        for answer in found.values():
+            if isinstance(answer, _Failed):
+                raise answer.error
+        return [first, *(found[place] for place in range(len(others)))]
 
     def close(self) -> None:
-        """Lets the threads go."""
-        if self.helpers is not None:
-            self.helpers.shutdown()
+        """Lets the threads go, once they have ended what they do."""
+        for given in self.given:
+            given.put(None)
+        for helper in self.helpers:
+            helper.join()
+        self.keep_to(self.all_threads)
+
+    def keep_to(self, count: int) -> None:
+        """Leaves so many of torch's threads to the thread that asks."""
+        if count != self.own_threads:
+            set_own_threads(count)
+            self.own_threads = count
+
+    def _settle(self) -> None:
+        """Waits until everybody has done what was given, whoever interrupts."""
+        interrupted: KeyboardInterrupt | None = None
+        while True:
+            try:
+                done: SimpleQueue[_Answer] = SimpleQueue()
+                for given in self.given:
+                    given.put(_Given(0, int, 0, done))  # answered after all that was given before
+                for _ in self.given:
+                    done.get()
+            except KeyboardInterrupt as error:
+                interrupted = error
+            else:
+                break
+        if interrupted is not None:
+            raise interrupted
+
+
+class _Failed(NamedTuple):
+    """What a task has raised."""
+
+    error: BaseException
+
+
+_Answer = tuple[int, Any]  # whose, and what it has returned, or how it failed
+
+
+class _Given(NamedTuple):
+    """A task, how many threads torch has for it (0: as many as before), and where the answer is waited for."""
+
+    place: int
+    task: Callable[[], Any]
+    threads: int
+    answers: SimpleQueue[_Answer]
+
+
+def _help(queue: SimpleQueue[_Given | None]) -> None:
+    """Does what it is given, until it is given nothing."""
+    while (given := queue.get()) is not None:
+        place, task, threads, answers = given
+        try:
+            if threads and threads != torch.get_num_threads():
+                set_own_threads(threads)
+            answer = task()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+            answer = _Failed(error)
+        answers.put((place, answer))
+        del given, task, answer  # or what they hold would live as long as this thread waits
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+def set_own_threads(count: int) -> None:
+    """Sets how many threads torch uses for the calling thread, and for no other.
+
+    `torch.set_num_threads` also sets what every thread takes over at its first call: one that is started meanwhile
+    would go on with this thread's number, and give it back as everybody's in the end.
+    """
+    everybodys: list[int] = []
+
+    def in_a_new_thread(action: Callable[[], None]) -> None:
+        thread = Thread(target=action, daemon=True)
+        thread.start()
+        thread.join()
+
+    with _ONE_AT_A_TIME:
+        in_a_new_thread(lambda: everybodys.append(torch.get_num_threads()))
+        torch.get_num_threads()  # the first call in a thread takes over everybody's, and would undo the next line
+        torch.set_num_threads(count)
+        in_a_new_thread(lambda: torch.set_num_threads(everybodys[0]))
 
 
 class Once(Generic[_Value]):
@@ -203,9 +301,3 @@ def balanced(costs: Sequence[float], most: int, first: float = 0.0) -> list[slic
         found[share] = slice(found[share].start if share in found else place, place + 1)
         before += cost
     return list(found.values())
-
-
-def _with_threads(count: int, task: Callable[[], _Value]) -> _Value:
-    torch.get_num_threads()  # the first call in a thread takes over the number of all, and would undo the next line
-    torch.set_num_threads(count)
-    return task()

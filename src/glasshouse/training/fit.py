@@ -24,7 +24,7 @@ from glasshouse.data.encode import Features
 from glasshouse.network.layers import PackDropout
 from glasshouse.network.pack import Pack, build, initialise, stack
 from glasshouse.network.spec import PackSpec
-from glasshouse.training.crews import Threads
+from glasshouse.training.crews import Threads, set_own_threads
 from glasshouse.training.judging import Judge
 from glasshouse.training.loop import Policies, Step, train_epoch
 from glasshouse.training.losses import class_weights, row_loss
@@ -391,11 +391,12 @@ def _torch_set(threads: int | None, precision: str) -> Iterator[None]:
     written step keep hidden layers in it; weights, the last layer, losses and the optimiser stay float32.
     """
     before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if threads not in (None, before_threads):
+        set_own_threads(threads)
     torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
     try:
         yield
     finally:
-        torch.set_num_threads(before_threads)
+        if torch.get_num_threads() != before_threads:
+            set_own_threads(before_threads)
         torch.set_float32_matmul_precision(before_precision)

@@ -127,14 +127,15 @@ class WrittenStep:
                 self.crews = list(self._share_out(drawn.size))
             rates = self._how_far(factor)
             random: Random = Once(partial(self._draw, drawn.size)) if self.pack.dropout is not None else tuple
-            first, *others = self.crews
-            if others:
-                # The first crew draws for all, while the others gather their rows.
+            if len(self.crews) == 1:
+                self.threads.keep_to(self.threads.all_threads)
+                losses = self.crews[0].take(drawn, random, rates)
+            else:
+                # The first draws for all, while the others gather their rows.
+                first, *others = self.crews
                 tasks = [partial(first.take, drawn, random, rates, ahead=True)]
                 tasks += [partial(crew.take_elsewhere, drawn, random, rates) for crew in others]
                 losses = [loss for found in self.threads.run(tasks) for loss in found]
-            else:
-                losses = first.take(drawn, random, rates)
             return losses[0] if len(losses) == 1 else torch.cat(losses)
 
     def keep(self, kept: dict[nn.Parameter, Tensor]) -> None:
