@@ -65,7 +65,9 @@ MOST_PIECES = 64  # of one number; with many columns, fewer each
 MOST_PREPARED = 400_000_000  # numbers that the prepared rows may hold (1.6 GB)
 TURNING_SPEED = 2e11  # operations of Muon a second, at best (measured: 1.2e11 to 1.9e11, the larger for wide layers)
 PAYING_PRODUCTS = 4_000_000  # operations of a member's product from which bfloat16 is faster (2 to 3 million tie)
-SMALL_STEP = 6_000_000  # operations of a step below which threads cost more than they bring (measured: 4 to 8 million)
+# Operations of a step below which threads cost more than they bring: on a free machine 4 to 8 million; 17 million gain
+# a fifth there, and take more than twice as long beside one busy process (docs/log.md).
+SMALL_STEP = 20_000_000
 # With norms, dropout and Muon, where much is not one large product, two threads bring a tenth up to here on a free
 # machine, and cost a fifth on one that is not (titanic, quick: 2.5 s to 2.3, and 2.2 to 2.7).
 SMALL_NORMED_STEP = 1_000_000_000
