@@ -140,7 +140,7 @@ class Threads:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.all_threads = self.own_threads = torch.get_num_threads()
+        self.all_threads = torch.get_num_threads()
         self.given: list[SimpleQueue[_Given | None]] = [SimpleQueue() for _ in range(most - 1)]
         # Daemons, so that nobody who forgets to close keeps the process alive.
         self.helpers = [Thread(target=_help, args=(given,), name="crew", daemon=True) for given in self.given]
@@ -158,7 +158,7 @@ class Threads:
         """
         mine, *others = tasks
         each = max(1, self.all_threads // len(tasks))
-        self.keep_to(each)
+        set_own_threads(each)
         answers: SimpleQueue[_Answer] = SimpleQueue()
         try:
             for place, (given, task) in enumerate(zip(self.given[: len(others)], others, strict=True)):
@@ -179,13 +179,7 @@ class Threads:
             given.put(None)
         for helper in self.helpers:
             helper.join()
-        self.keep_to(self.all_threads)
-
-    def keep_to(self, count: int) -> None:
-        """Leaves so many of torch's threads to the thread that asks."""
-        if count != self.own_threads:
-            set_own_threads(count)
-            self.own_threads = count
+        set_own_threads(self.all_threads)
 
     def _settle(self) -> None:
         """Waits until everybody has done what was given, whoever interrupts."""
@@ -228,7 +222,7 @@ def _help(queue: SimpleQueue[_Given | None]) -> None:
     while (given := queue.get()) is not None:
         place, task, threads, answers = given
         try:
-            if threads and threads != torch.get_num_threads():
+            if threads:
                 set_own_threads(threads)
             answer = task()
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
@@ -246,6 +240,9 @@ def set_own_threads(count: int) -> None:
     `torch.set_num_threads` also sets what every thread takes over at its first call: one that is started meanwhile
     would go on with this thread's number, and give it back as everybody's in the end.
     """
+    # The first call in a thread takes over everybody's number, and after a change would undo it.
+    if torch.get_num_threads() == count:
+        return
     everybodys: list[int] = []
 
     def in_a_new_thread(action: Callable[[], None]) -> None:
@@ -255,7 +252,6 @@ def set_own_threads(count: int) -> None:
 
     with _ONE_AT_A_TIME:
         in_a_new_thread(lambda: everybodys.append(torch.get_num_threads()))
-        torch.get_num_threads()  # the first call in a thread takes over everybody's, and would undo the next line
         torch.set_num_threads(count)
         in_a_new_thread(lambda: torch.set_num_threads(everybodys[0]))
 

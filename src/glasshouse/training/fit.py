@@ -391,12 +391,11 @@ def _torch_set(threads: int | None, precision: str) -> Iterator[None]:
     written step keep hidden layers in it; weights, the last layer, losses and the optimiser stay float32.
     """
     before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    if threads not in (None, before_threads):
+    if threads is not None:
         set_own_threads(threads)
     torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
     try:
         yield
     finally:
-        if torch.get_num_threads() != before_threads:
-            set_own_threads(before_threads)
+        set_own_threads(before_threads)
         torch.set_float32_matmul_precision(before_precision)

@@ -69,15 +69,13 @@ def _binary_cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Ten
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
-    rows, logarithms = targets.shape[-1], torch.log_softmax(outputs, -1)
+    places, logarithms = targets.unsqueeze(-1), torch.log_softmax(outputs, -1)
     if outputs.dim() == 2:  # one network by itself
         losses = nn.functional.nll_loss(logarithms, targets).view(1)
-        targets = targets.unsqueeze(-1)
     else:
-        targets = targets.unsqueeze(-1)
-        losses = logarithms.gather(-1, targets).mean(-2).neg_()
-    torch.exp(logarithms, out=grad).scatter_add_(-1, targets, _number(-1.0).expand(targets.shape))
-    grad.mul_(_number(1.0 / rows))
+        losses = logarithms.gather(-1, places).mean(-2).neg_()
+    torch.exp(logarithms, out=grad).scatter_add_(-1, places, _number(-1.0).expand(places.shape))
+    grad.mul_(_number(1.0 / targets.shape[-1]))
     return losses
 
 

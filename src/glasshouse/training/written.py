@@ -34,6 +34,7 @@ from glasshouse.training.crews import (
     Threads,
     Turn,
     balanced,
+    set_own_threads,
 )
 from glasshouse.training.lone import LonePasses
 from glasshouse.training.muon import Part, turning_operations
@@ -128,7 +129,7 @@ class WrittenStep:
             rates = self._how_far(factor)
             random: Random = Once(partial(self._draw, drawn.size)) if self.pack.dropout is not None else tuple
             if len(self.crews) == 1:
-                self.threads.keep_to(self.threads.all_threads)
+                set_own_threads(self.threads.all_threads)
                 losses = self.crews[0].take(drawn, random, rates)
             else:
                 # The first draws for all, while the others gather their rows.
@@ -254,8 +255,7 @@ class WrittenStep:
             yield slice(start + network * size, start + min(moved.stop, shape[0]) * size)
             return
         start += network * (size if self.whole[place] else self.each)
-        hidden = self.pack.hidden is not None and bool(self.pack.hidden[network])
-        if hidden and self.owners[place] is self.pack.first.weight:
+        if self.owners[place] is self.pack.first.weight and self._without_pieces(network):
             unseen, units = self.pack.pieces_at, shape[-1]
             yield slice(start, start + unseen.start * units)
             yield slice(start + unseen.stop * units, start + size)
@@ -287,19 +287,21 @@ class WrittenStep:
         if pack.tables is not None:
             weight, grad = views[id(pack.tables.weight)]
             tables = Lookup(weight, grad, pack.tables.offsets)
-        seen = [self._reads(network) for network in range(spec.num_members)]
         size = 2 if self.half else 4
         together = max(1, TOGETHER // (crews * size * rows * max(*spec.hidden, spec.outputs)))
         common, scratch = Common(spec.activation, self.loss, tables, pack.dropout), Scratch()
         for depth, alike in runs(spec.depths[members]):
             for start in range(members.start + alike.start, members.start + alike.stop, together):
                 some = slice(start, min(start + together, members.start + alike.stop))
-                yield Passes([*layers[:depth], head], some, seen[some], common, scratch)
+                reads = [self._reads(network) for network in range(some.start, some.stop)]
+                yield Passes([*layers[:depth], head], some, reads, common, scratch)
+
+    def _without_pieces(self, network: int) -> bool:
+        return self.pack.hidden is not None and bool(self.pack.hidden[network])
 
     def _reads(self, network: int) -> int:
         """How many of the prepared features it reads."""
-        hidden = self.pack.hidden is not None and bool(self.pack.hidden[network])
-        return self.pack.pieces_at.start if hidden else self.pack.spec.prepared_features
+        return self.pack.pieces_at.start if self._without_pieces(network) else self.pack.spec.prepared_features
 
     def _cost(self, network: int, rows: int) -> float:
         """What a network adds to a step, in seconds of one thread, roughly (docs/log.md)."""
