@@ -1,7 +1,7 @@
 """torch's own optimisers, with a learning rate and a weight decay for every member.
 
-torch's rule steps a set of zero tensors with learning rate 1, which leaves in them the direction it would have gone;
-each member then goes its own length along it. The moments, their corrections and the fused kernels stay torch's. For
+torch's rule steps a vector of zeros with learning rate 1, which leaves in it the direction it would have gone; each
+member then goes its own length along it. The moments, their corrections and the fused kernels stay torch's. For
 one member the result is torch's own step (tested to 1e-6 over 200 steps, for all four; Muon's is in its own file).
 
 The rules are called as the functions that torch's optimisers call: the first of its optimisers that a process makes
@@ -10,7 +10,8 @@ loads the compiler, which takes longer (1.7 s) than a small pack trains.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,18 @@ from glasshouse.training.muon import Muon
 
 WITH_MUON = ("muon", "mixed")
 DECOUPLED = ("adamw", *WITH_MUON)  # whose decay is no part of the gradient
+
+
+class _Flat(NamedTuple):
+    """All that a step reads and writes, parameter after parameter in vectors: few large operations, not many small."""
+
+    values: Tensor  # what the parameters are views of
+    gradient: Tensor
+    direction: Tensor
+    mean: Tensor  # of gradients, or the momentum
+    square: Tensor  # mean of squared gradients
+    network: Tensor  # whose number it is
+    decay: Tensor  # of that network where the number decays, 0 elsewhere
 
 
 class PackOptimiser:
@@ -52,12 +65,10 @@ class PackOptimiser:
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.decoupled = settings.name in DECOUPLED
         self.muon = muon
-        self.directions = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.directions = [torch.zeros_like(parameter) for parameter in self.parameters]  # of the last step
         self.settings = settings
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
-        # Made by the first step, because a step that is written out has moments of its own.
-        self.means: list[Tensor] = []  # of gradients, or the momentum
-        self.squares: list[Tensor] = []  # means of squared gradients
+        self.steps = torch.zeros((), device=learning_rate.device)
+        self.flat: _Flat | None = None  # made by the first step, because a step that is written out has its own
         self.momenta: dict[nn.Parameter, Tensor] = {}  # Muon's
 
     def zero_gradients(self) -> None:
@@ -97,21 +108,23 @@ class PackOptimiser:
         Args:
             factor: what the schedule multiplies the learning rates by; one number or (members,).
         """
-        rate = self.learning_rate * factor
-        for parameter, direction, decays in zip(self.parameters, self.directions, self.decays, strict=True):
-            direction.zero_()
-            gradient = parameter.grad
-            if gradient is not None and decays and not self.decoupled:
-                gradient = gradient + parameter * shaped(self.weight_decay, parameter)
-            direction.grad = gradient
-        self._step_directions()
+        if self.flat is None:
+            zeros = [torch.zeros_like(parameter) for parameter in self.parameters]
+            self.flat = self._lay_out(zeros, zeros)
+        flat = self.flat
+        gradients = [torch.zeros_like(own) if own.grad is None else own.grad for own in self.parameters]
+        torch.cat([gradient.flatten() for gradient in gradients], out=flat.gradient)
+        if not self.decoupled:
+            flat.gradient.addcmul_(flat.values, flat.decay)
+        flat.direction.zero_()
+        self._step_direction(flat)
         if self.muon is not None:
             self._turn_directions(self.muon)
-        for parameter, direction, decays in zip(self.parameters, self.directions, self.decays, strict=True):
-            if decays and self.decoupled:
-                parameter.mul_(1 - shaped(rate * self.weight_decay, parameter))
-            direction.mul_(shaped(rate, parameter))
-            parameter.add_(direction)
+        rates = (self.learning_rate * factor).index_select(0, flat.network)
+        flat.direction.mul_(rates)
+        if self.decoupled:
+            flat.values.addcmul_(flat.values, rates.mul_(flat.decay), value=-1.0)
+        flat.values.add_(flat.direction)
 
     @torch.no_grad()
     def keep(self, positions: Tensor, kept: dict[nn.Parameter, Tensor]) -> None:
@@ -122,45 +135,61 @@ class PackOptimiser:
             kept: what `Pack.keep` returned.
         """
         self.learning_rate, self.weight_decay = self.learning_rate[positions], self.weight_decay[positions]
-        for parameter, direction in zip(self.parameters, self.directions, strict=True):
-            places = kept[parameter]
-            direction.data, direction.grad = direction.data[places], None
         if self.muon is not None:
             self.muon.keep(positions)
         self.momenta = {owner: memory[kept[owner]] for owner, memory in self.momenta.items() if owner.shape[0]}
-        left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
-        for memory in (self.means, self.squares):
-            memory[:] = [memory[place][kept[self.parameters[place]]] for place in left if memory]
         # Layers that nobody has any more are gone.
+        left = [place for place, parameter in enumerate(self.parameters) if parameter.shape[0]]
+        places = {place: kept[self.parameters[place]] for place in left}
+        self.directions = [self.directions[place][places[place]] for place in left]
+        moments: list[list[Tensor]] = []
+        if self.flat is not None:
+            both = (self._views(self.flat.mean), self._views(self.flat.square))
+            moments = [[views[place][places[place]] for place in left] for views in both]
         self.parameters = [self.parameters[place] for place in left]
-        self.directions = [self.directions[place] for place in left]
         self.decays = [self.decays[place] for place in left]
-        self.steps = [self.steps[place] for place in left]
+        if moments:
+            self.flat = self._lay_out(*moments)
 
-    def _step_directions(self) -> None:
-        """torch's rule, at learning rate 1, over the parameters that have a gradient."""
-        if not self.means:
-            self.means, self.squares = ([torch.zeros_like(part) for part in self.directions] for _ in range(2))
-        moved = [place for place, direction in enumerate(self.directions) if direction.grad is not None]
-        directions, means, squares, steps = (
-            [memory[place] for place in moved] for memory in (self.directions, self.means, self.squares, self.steps)
+    def _lay_out(self, means: list[Tensor], squares: list[Tensor]) -> _Flat:
+        """Puts the parameters and what is known of them into one vector each."""
+        shapes = [parameter.shape for parameter in self.parameters]
+        networks = torch.arange(len(self.learning_rate), dtype=torch.int32, device=self.learning_rate.device)
+        network = torch.cat([networks[: shape[0]].repeat_interleave(shape[1:].numel()) for shape in shapes])
+        weighs = [torch.full((shape.numel(),), float(one)) for shape, one in zip(shapes, self.decays, strict=True)]
+        decay = self.weight_decay.index_select(0, network) * torch.cat(weighs).to(network.device)
+        values = _joined(self.parameters)
+        flat = _Flat(
+            values, torch.zeros_like(values), torch.zeros_like(values), _joined(means), _joined(squares), network, decay
         )
-        gradients = [direction.grad for direction in directions if direction.grad is not None]
-        momentum = self.settings.momentum
-        if self.settings.name == "sgd":
-            buffers: list[Tensor | None] = [*means] if momentum else [None] * len(moved)
+        self._shapes = shapes
+        for parameter, view in zip(self.parameters, self._views(flat.values), strict=True):
+            parameter.data = view
+        self.directions = self._views(flat.direction)
+        return flat
+
+    def _views(self, vector: Tensor) -> list[Tensor]:
+        """The parts of a vector as they belong to the parameters it was laid out for."""
+        parts = vector.split([shape.numel() for shape in self._shapes])
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def _step_direction(self, flat: _Flat) -> None:
+        """torch's rule, at learning rate 1."""
+        name, momentum = self.settings.name, self.settings.momentum
+        direction, gradient, mean, square = [flat.direction], [flat.gradient], [flat.mean], [flat.square]
+        if name == "sgd":
             sgd(
-                directions, gradients, buffers, weight_decay=0.0, momentum=momentum, lr=1.0, dampening=0.0,
-                nesterov=False, maximize=False, fused=True,
+                direction, gradient, [*mean] if momentum else [None], weight_decay=0.0, momentum=momentum, lr=1.0,
+                dampening=0.0, nesterov=False, maximize=False, fused=True,
             )  # fmt: skip
-        elif self.settings.name == "rmsprop":
+        elif name == "rmsprop":
             rmsprop(
-                directions, gradients, squares, [], means if momentum else [], steps, lr=1.0, alpha=0.99, eps=1e-8,
+                direction, gradient, square, [], mean if momentum else [], [self.steps], lr=1.0, alpha=0.99, eps=1e-8,
                 weight_decay=0.0, momentum=momentum, centered=False, foreach=True,
             )  # fmt: skip
         else:  # adamw's decay is applied outside
             adam(
-                directions, gradients, means, squares, [], steps, lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8,
+                direction, gradient, mean, square, [], [self.steps], lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8,
                 weight_decay=0.0, amsgrad=False, maximize=False, fused=True,
             )  # fmt: skip
 
@@ -178,6 +207,10 @@ class PackOptimiser:
             turned = part.directions(gradient, momentum)
             for direction, new in zip(part.of(directions[weight]), turned, strict=True):
                 torch.neg(new, out=direction)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat([part.detach().flatten() for part in parts])
 
 
 def shaped(values: Tensor, parameter: Tensor) -> Tensor:
