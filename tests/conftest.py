@@ -38,6 +38,15 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test for a graphics card is skipped where there is none."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device here")
+
+
 def process_state() -> dict[str, Any]:
     """What a test may change only for its own time."""
     state: dict[str, Any] = {f"environment {name}": value for name, value in os.environ.items() if name not in NOT_OURS}

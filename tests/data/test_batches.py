@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from glasshouse.data.batches import Rows, epoch, steps_per_epoch
+from glasshouse.data.batches import Rows, _order_on_card, epoch, steps_per_epoch
 
 
 def rows(count: int, categories: bool = True, weights: bool = True) -> Rows:
@@ -54,6 +54,25 @@ def test_orders_differ_between_members_and_epochs_and_repeat_with_the_seed() -> 
     first = orders(0, 2)
     assert len({tuple(order) for order in first}) == 6
     assert orders(0, 2) == first and orders(1, 2) != first
+
+
+def test_a_graphics_card_shuffles_all_at_once() -> None:
+    even, odd, all_but = torch.arange(0, 40, 2), torch.arange(1, 40, 2), torch.arange(19, 40)
+    own = [even, odd, all_but] * 2
+    generator = torch.Generator().manual_seed(0)
+    passes = [_order_on_card(own, generator) for _ in range(30)]
+    waited = set()
+    for order in passes:
+        assert order.shape == (6, 20)
+        for places, allowed in zip(order.tolist(), own, strict=True):
+            assert len(set(places)) == 20 and set(places) <= set(allowed.tolist())
+        waited |= set(all_but.tolist()) - set(order[2].tolist())
+        assert not torch.equal(order[0], order[3])
+    assert len(waited) > 10, "it is not always the same row that waits"
+    assert not torch.equal(passes[0], passes[1])
+    firsts = torch.stack(passes)[:, 0, 0]
+    assert len(set(firsts.tolist())) > 8, "any row may come first"
+    assert torch.equal(passes[0], _order_on_card(own, torch.Generator().manual_seed(0)))
 
 
 def test_networks_that_own_rows_see_only_those() -> None:

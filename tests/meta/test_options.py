@@ -16,8 +16,8 @@ from glasshouse.core.settings import Settings
 from glasshouse.data import fit_encoder, infer_schema, read
 from glasshouse.runs import train
 from glasshouse.runs.compare import flat_settings
+from glasshouse.training.devices import device_of
 from glasshouse.training.loop import Step
-from glasshouse.training.plan import device_of
 from glasshouse.training.schedules import FixedSchedule
 
 # Another value for every setting than the one it has by default. A new setting without a line here fails the test.

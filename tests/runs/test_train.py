@@ -147,7 +147,7 @@ def test_at_most_five_calls_from_train_to_the_network(
 
     owner = Pack if inside is Pack.forward else WrittenStep
     monkeypatch.setattr(owner, inside.__name__, looked_at)
-    small("example:iris", "species", settings={"training.epochs": 1, **settings})
+    small("example:iris", "species", settings={"training.epochs": 1, "run.device": "cpu", **settings})
     training = [stack for stack in stacks if "train_epoch" in stack]
     assert training and all(len(stack) <= 5 for stack in training), training
 

@@ -14,7 +14,10 @@ from glasshouse.network.spec import FeatureSpec
 from glasshouse.training.fit import Trained, TrainingData, fit
 from glasshouse.training.plan import Plan, decide_folds, make_plan
 
-TINY = {"network.width": 12, "pack.members": 4, "training.epochs": 6, "training.batch_size": 32, "pack.folds": 1}
+TINY = {
+    "network.width": 12, "pack.members": 4, "training.epochs": 6, "training.batch_size": 32, "pack.folds": 1,
+    "run.device": "cpu",  # also where there is a graphics card, which has tests of its own
+}  # fmt: skip
 
 
 def features(numbers: np.ndarray, cardinalities: tuple[int, ...] = ()) -> Features:

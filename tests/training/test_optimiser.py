@@ -138,6 +138,24 @@ def test_members_have_their_own_rates_and_decays_also_after_some_have_left(case:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_in_pieces_as_on_a_graphics_card_it_is_the_same(case: str) -> None:
+    toy, other = Toy(3, 2), Toy(3, 2)
+    whole, cut = ours(toy, 3, case), ours(other, 3, case)
+    cut.pieces = 5
+    names = [0, 1, 2]
+    for step in range(60):
+        if step in (20, 40):
+            stay = torch.tensor({20: [0, 2], 40: [1]}[step])
+            whole.keep(stay, toy.keep(stay)), cut.keep(stay, other.keep(stay))
+            names = [names[place] for place in stay]
+        for pack, optimiser in ((toy, whole), (other, cut)):
+            move(pack, optimiser, step, names, 0.5)
+        for one, two in zip(toy.parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+    assert len(whole.steps) == 1 < len(cut.steps)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_comparison_sees_another_rate_and_another_decay(case: str) -> None:
     for spoil in ("learning_rate", "weight_decay"):
         toy = Toy(1, 1)

@@ -12,7 +12,7 @@ from glasshouse.core.errors import SettingsError
 from glasshouse.core.options import build_settings
 from glasshouse.core.settings import Settings
 from glasshouse.network.spec import FeatureSpec
-from glasshouse.training.plan import Plan, decide_folds, device_of, make_plan, step_seconds
+from glasshouse.training.plan import Plan, decide_folds, make_plan, step_seconds
 
 from .plans import table
 
@@ -161,19 +161,6 @@ def test_folds_and_time_do_not_go_together() -> None:
         decide_folds(asked(split__time="when", pack__folds=3), 100)
     assert caught.value.fix == "--set pack.folds=1"
     assert decide_folds(asked(split__time="when"), 100).pack.folds == 1
-
-
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "klingon", ""])
-def test_a_device_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"device '{name}' is not there") as caught:
-        device_of(asked(run__device=name))
-    assert (caught.value.where, caught.value.fix) == ("run.device", "--set run.device=auto")
-    assert caught.value.expected.startswith("one of auto, cpu")
-
-
-def test_devices_that_are_there() -> None:
-    assert device_of(asked(run__device="cpu")) == torch.device("cpu")
-    assert device_of(asked()).type in {"cpu", "cuda", "mps"}
 
 
 @pytest.mark.parametrize(("halvings", "share"), [(1, 0.6), (2, 0.4625), (3, 0.3125)])

@@ -101,7 +101,7 @@ def test_every_members_best_is_kept_with_its_weights() -> None:
     for member in range(4):
         own = [latest[member] for latest in epochs]
         best = min(own, key=lambda s: s.loss)
-        assert selector.best[member] is best and float(best.settle()[0]["w"]) == member * 100 + best.epoch
+        assert selector.best[member] is best and float(best.copied[0]["w"]) == member * 100 + best.epoch
         running = [min(s.loss for s in own[: e + 1]) for e in range(len(own))]
         assert [t[member] for t in told] == [e == 0 or own[e].loss < running[e - 1] for e in range(len(own))]
     assert selector.single is min((s for latest in epochs for s in latest), key=lambda s: s.loss)

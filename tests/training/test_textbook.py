@@ -24,7 +24,9 @@ Make = Callable[[nn.Sequential], torch.optim.Optimizer]
 
 def textbook() -> tuple[Plan, TrainingData]:
     """What `--set network.hidden=[64,32] --set pack.members=1` asks for, for a table of 800 rows and 10 numbers."""
-    asked = build_settings({"source": "none", "target": "y", "network.hidden": [64, 32], "pack.members": 1})
+    asked = build_settings(
+        {"source": "none", "target": "y", "network.hidden": [64, 32], "pack.members": 1, "run.device": "cpu"}
+    )
     numbers, target = table("regression", ROWS, columns=10)
     held, held_target = table("regression", 200, seed=1, columns=10)
     spec = FeatureSpec(num_numbers=10, num_flags=0)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 AT_ONCE = 1_000_000  # numbers that an epoch's rows may have, over all members, to be gathered in one go
 
@@ -87,12 +88,11 @@ def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.G
         rows: the rows that any of them learns from.
         own: for each network the places of its rows; where one has more than another, the rest waits for the next pass.
         batch_size: rows of each network in a step.
-        generator: drawn from once a network, on the CPU, so that every device sees the same order.
+        generator: the orders are drawn on its device: on a graphics card all at once, elsewhere network by network.
     """
-    fewest = min(len(places) for places in own)
-    orders = [places[torch.randperm(len(places), generator=generator)[:fewest]] for places in own]
-    order = torch.stack(orders).to(rows.prepared.device)  # (members, rows)
-    if order.numel() * rows.prepared.shape[1] <= AT_ONCE:
+    drawn_on_card = generator.device.type == "cuda"
+    order = _order_on_card(own, generator) if drawn_on_card else _order(own, generator).to(rows.prepared.device)
+    if not drawn_on_card and order.numel() * rows.prepared.shape[1] <= AT_ONCE:
         # Little enough to be put in order once, and cut: a small network's step costs hardly more than a lookup.
         whole = rows.at(order)
         parts = ([] if part is None else part.split(batch_size, dim=1) for part in whole)
@@ -100,3 +100,19 @@ def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.G
         return
     for places in order.split(batch_size, dim=1):
         yield Drawn(rows, places)
+
+
+def _order(own: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """(members, rows): the places of each network's rows, shuffled."""
+    fewest = min(len(places) for places in own)
+    return torch.stack([places[torch.randperm(len(places), generator=generator)[:fewest]] for places in own])
+
+
+def _order_on_card(own: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """The same by sorting random keys, of all networks at once: to shuffle one by one takes as long as to train."""
+    device, lengths = generator.device, torch.tensor([len(places) for places in own])
+    at = {places: number for number, places in enumerate(dict.fromkeys(own))}  # many networks have the same rows
+    places = pad_sequence([*at], batch_first=True).to(device)[torch.tensor([at[one] for one in own], device=device)]
+    keys = torch.rand(places.shape, generator=generator, device=device)
+    keys[torch.arange(places.shape[1], device=device) >= lengths.to(device).unsqueeze(1)] = 2.0  # behind all others
+    return places.gather(1, keys.argsort(1)[:, : int(lengths.min())])

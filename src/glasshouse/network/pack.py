@@ -138,7 +138,7 @@ class Pack(nn.Module):
         if self.hidden is not None:
             self.hidden = self.hidden[positions]
         if self.dropout is not None:
-            self.dropout.thresholds = self.dropout.thresholds[positions.cpu()]  # masks are drawn there on every device
+            self.dropout.keep(positions)
         return kept
 
     def member_tensors(self, position: int) -> dict[str, Tensor]:
@@ -147,11 +147,8 @@ class Pack(nn.Module):
 
     def members_tensors(self, positions: Iterable[int]) -> tuple[dict[str, Tensor], ...]:
         """The same of several: looking the tensors up takes as long as copying those of a small network."""
-        owned = {name: tensor.detach() for name, tensor in self.state_dict().items() if not name.startswith("pieces.")}
-        return tuple(
-            {name: tensor[at].to("cpu", copy=True) for name, tensor in owned.items() if at < tensor.shape[0]}
-            for at in positions
-        )
+        own = {name: tensor.unbind() for name, tensor in self.state_dict().items() if not name.startswith("pieces.")}
+        return tuple({name: parts[at].clone() for name, parts in own.items() if at < len(parts)} for at in positions)
 
     def _read(self, prepared: Tensor, categories: Tensor | None) -> Tensor:
         members = self.spec.num_members

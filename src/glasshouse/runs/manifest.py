@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from glasshouse import __version__
 from glasshouse.core.records import Manifest
@@ -46,7 +47,7 @@ def make_manifest(prepared: Prepared, asked: Settings, settings: Settings, parts
         versions={"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         machine={
             "os": f"{platform.system()} {platform.release()}", "processor": _processor(), "device": settings.run.device,
-            "threads": str(settings.run.threads), "precision": settings.run.precision,
+            "threads": str(settings.run.threads), "precision": settings.run.precision, **_card(settings.run.device),
         },
         commit=_commit(),
         columns=tuple(msgspec.to_builtins(column) for column in columns if column is not None),
@@ -99,6 +100,11 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _card(device: str) -> dict[str, str]:
+    """The graphics card's name, where the run was on one."""
+    return {"card": torch.cuda.get_device_name(device)} if device.startswith("cuda") else {}
 
 
 def _commit() -> str:

@@ -5,11 +5,9 @@ Whoever watches (progress bar, recorder, and later a web page or a tracker) read
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,16 +22,18 @@ from glasshouse.data.encode import Features
 from glasshouse.network.layers import PackDropout
 from glasshouse.network.pack import Pack, build, initialise, stack
 from glasshouse.network.spec import PackSpec
-from glasshouse.training.crews import Threads, set_own_threads
+from glasshouse.training.captured import CapturedStep
+from glasshouse.training.crews import Threads
+from glasshouse.training.devices import clock_of, computing, device_of, generator_on
 from glasshouse.training.judging import Judge
 from glasshouse.training.loop import Policies, Step, train_epoch
 from glasshouse.training.losses import class_weights, row_loss
 from glasshouse.training.muon import Muon
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
-from glasshouse.training.plan import HALVED_AT, Plan, device_of
+from glasshouse.training.plan import HALVED_AT, Plan
 from glasshouse.training.schedules import make_schedule
-from glasshouse.training.selection import Selector, Snapshot
+from glasshouse.training.selection import Later, Selector, Snapshot
 from glasshouse.training.statistics import layer_statistics
 from glasshouse.training.written import WrittenStep, can_be_written, multiplies_in_half
 
@@ -111,15 +111,15 @@ def fit(
         The ensemble and the best single member. A KeyboardInterrupt keeps the best so far once one epoch is done.
 
     Raises:
-        TrainingError: every member's loss stopped being finite.
+        TrainingError: every member's loss stopped being finite, or the device's memory is full.
     """
     settings = plan.settings
     device = device_of(settings)
     with (
-        _torch_set(threads=settings.run.threads, precision=settings.run.precision),
+        computing(device, settings.run),
         closing(Threads(_threads(plan, device))) as threads,
     ):
-        pack = _new_pack(plan, data.train.numbers).to(device)
+        pack = _new_pack(plan, data.train.numbers, device)
         train = _rows(plan, pack, data.train, data.train_target, data.train_weight)
         validation = train  # with folds every row trains and is judged by
         if data.fold is None:
@@ -128,7 +128,7 @@ def fit(
         loss = settings.training.loss or ""
         judge = Judge(plan.task, loss, validation, None if fold is None else fold.to(device), threads)
         if deadline is not None and not settings.run.pace:
-            deadline -= _judging_seconds(judge, pack)
+            deadline -= _judging_seconds(judge, pack, device)
         state = _begin(plan, pack, judge, _own_rows(plan, train, fold), deadline, weighted=train.weights is not None)
         started = Started(
             members=plan.members, epochs=settings.training.epochs or 0, steps_per_epoch=plan.steps_per_epoch,
@@ -165,13 +165,14 @@ def assemble(spec: PackSpec, snapshots: list[Snapshot], shared: dict[str, Tensor
     ordered = sorted(unique.values(), key=lambda s: (-s.depth, s.member, s.epoch))
     counts = {key: sum((s.member, s.epoch) == key for s in snapshots) for key in unique}
     on_cpu = {name: tensor.detach().cpu() for name, tensor in shared.items()}
-    pack = stack(spec, [(s.depth, tensors) for s in ordered for tensors in s.settle()], on_cpu).eval()
-    shares = [(s, counts[(s.member, s.epoch)] / len(snapshots) / len(s.settle())) for s in ordered]
-    weights = tuple(share for s, share in shares for _ in s.settle())
-    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered for _ in s.settle()))
+    members = [(s.depth, {name: own.cpu() for name, own in one.items()}) for s in ordered for one in s.copied]
+    pack = stack(spec, members, on_cpu).eval()
+    shares = [(s, counts[(s.member, s.epoch)] / len(snapshots) / len(s.copied)) for s in ordered]
+    weights = tuple(share for s, share in shares for _ in s.copied)
+    return Ensemble(pack, weights, tuple((s.member, s.epoch) for s in ordered for _ in s.copied))
 
 
-def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
+def _new_pack(plan: Plan, numbers: np.ndarray, device: torch.device) -> Pack:
     """The pack with its first weights drawn."""
     seed = plan.settings.run.seed
     pack = build(plan.spec)
@@ -181,8 +182,8 @@ def _new_pack(plan: Plan, numbers: np.ndarray) -> Pack:
     initialise(pack, plan.settings.network, torch.Generator().manual_seed(derive_seed(seed, "initialise")), numbers)
     drops = _each([member.dropout for member in plan.members], plan)
     if bool((drops > 0).any()):
-        pack.dropout = PackDropout(drops, torch.Generator().manual_seed(derive_seed(seed, "dropout")))
-    return pack
+        pack.dropout = PackDropout(drops, generator_on(device, derive_seed(seed, "dropout")))
+    return pack.to(device)
 
 
 @torch.no_grad()
@@ -218,34 +219,38 @@ def _begin(
         # no harder than a light one wherever it outweighs the rows beside it.
         return losses.mean(-1) if batch.weights is None else (losses * batch.weights).mean(-1)
 
-    written = can_be_written(plan) and not weighted
     chosen = torch.tensor([member.optimiser == "muon" for member in plan.members]).repeat_interleave(plan.folds)
     muon = Muon(pack, chosen) if bool(chosen.any()) else None
     optimiser = PackOptimiser(pack.named_parameters(), settings.optimiser, rates, decays, muon)
-    half = multiplies_in_half(settings.run.precision)
     policies = Policies(
         loss=loss,
         optimiser=optimiser,
         schedule=make_schedule(settings.optimiser, len(rates), device),
-        pace=Pace((settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace),
+        pace=Pace(
+            (settings.training.epochs or 1) * plan.steps_per_epoch, deadline, settings.run.pace, clock_of(device)
+        ),
         clip_norm=settings.training.clip_norm,
-        written=WrittenStep(pack, optimiser, settings.training.loss or "", judge.threads, half=half)
-        if written
-        else None,
     )
+    if device.type == "cuda":
+        policies = policies._replace(own_way=CapturedStep(pack, policies))
+    elif can_be_written(plan) and not weighted:
+        half = multiplies_in_half(settings.run.precision)
+        written = WrittenStep(pack, optimiser, settings.training.loss or "", judge.threads, half=half)
+        policies = policies._replace(own_way=written)
     selector = Selector(judge.losses, settings.pack.ensemble, settings.pack.selection)
     return _State(pack, policies, judge, selector, tuple(member.member for member in plan.members), own)
 
 
 def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool) -> Iterator[Event]:
     settings, pace = plan.settings, state.policies.pace
-    order = torch.Generator().manual_seed(derive_seed(settings.run.seed, "batches"))
+    device = train.prepared.device
+    order = generator_on(device, derive_seed(settings.run.seed, "batches"))
     probe = torch.randperm(
         train.num_rows, generator=torch.Generator().manual_seed(derive_seed(settings.run.seed, "probe"))
     )
-    probe = probe[:PROBE_ROWS].to(train.prepared.device)
-    written, taught = state.policies.written, train
-    if written is not None and written.half:  # rounded once here instead of at every step
+    probe = probe[:PROBE_ROWS].to(device)
+    own_way, taught = state.policies.own_way, train
+    if own_way is not None and own_way.half:  # rounded once here instead of at every step
         taught = train._replace(prepared=train.prepared.bfloat16())
     while state.members and not pace.over:
         state.epoch += 1
@@ -284,8 +289,8 @@ def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool)
 
 def _statistics(plan: Plan, state: _State, train: Rows, probe: Tensor) -> tuple[LayerStatistics, ...]:
     """What the layers make of some training rows, and what the last step did to them."""
-    if state.policies.written is not None:
-        state.policies.written.show()
+    if state.policies.own_way is not None:
+        state.policies.own_way.show()
     categories = train.categories[probe] if train.categories is not None else None
     return layer_statistics(
         state.pack, state.policies.optimiser, train.prepared[probe], categories, state.members, plan.folds
@@ -332,8 +337,8 @@ def _stop_members(plan: Plan, state: _State, finite: list[int], improved: list[b
     positions = torch.tensor([place * plan.folds + fold for place in stay for fold in range(plan.folds)])
     kept = state.pack.keep(positions.to(state.pack.head.weight.device))
     state.policies.optimiser.keep(positions, kept)
-    if state.policies.written is not None:
-        state.policies.written.keep(kept)
+    if state.policies.own_way is not None:
+        state.policies.own_way.keep(kept)
     state.policies.schedule.keep(positions)
     state.policies.pace.remeasure()
 
@@ -352,16 +357,19 @@ def _snapshots(plan: Plan, state: _State, quality: Tensor, losses: Tensor) -> li
         if np.isfinite(loss):
             networks = range(place * plan.folds, (place + 1) * plan.folds)
             depth = state.pack.spec.depths[networks[0]]
-            take = partial(state.pack.members_tensors, networks)
-            found.append(Snapshot(member, state.epoch, depth, loss, take, quality[place]))
+            tensors = Later(state.pack.members_tensors, networks)
+            found.append(Snapshot(member, state.epoch, depth, loss, tensors, quality[place]))
     return found
 
 
-def _judging_seconds(judge: Judge, pack: Pack) -> float:
+def _judging_seconds(judge: Judge, pack: Pack, device: torch.device) -> float:
     """How long it takes to judge all members once: after the last step it has to be done once more."""
-    begin = time.perf_counter()
+    clock = clock_of(device)
+    if device.type == "cuda":  # where the first time loads the kernels
+        judge.quality(pack.eval())
+    begin = clock()
     judge.quality(pack.eval())
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def _finished(state: _State, reason: str, seconds: float) -> Finished:
@@ -381,21 +389,3 @@ def _listed(values: Tensor) -> tuple[float, ...]:
 def _threads(plan: Plan, device: torch.device) -> int:
     """How many threads may each take some of the members; on other devices than a processor none does."""
     return min(torch.get_num_threads(), plan.spec.num_members) if device.type == "cpu" else 1
-
-
-@contextmanager
-def _torch_set(threads: int | None, precision: str) -> Iterator[None]:
-    """torch as this run wants it, and as it was afterwards.
-
-    "bfloat16" lets the products of float32 tensors be computed in bfloat16 where the processor is faster so, and the
-    written step keep hidden layers in it; weights, the last layer, losses and the optimiser stay float32.
-    """
-    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    if threads is not None:
-        set_own_threads(threads)
-    torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
-    try:
-        yield
-    finally:
-        set_own_threads(before_threads)
-        torch.set_float32_matmul_precision(before_precision)

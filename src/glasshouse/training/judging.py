@@ -21,6 +21,7 @@ from glasshouse.training.losses import member_losses, row_loss
 
 ROWS_AT_ONCE = 256  # of every network; what it makes of them stays in the cache
 NUMBERS_AT_ONCE = 4_000_000  # gathered at most where every network sees rows of its own
+NUMBERS_ON_A_CARD = 64_000_000  # of one layer of all networks; a graphics card is slow with few
 
 
 class Judge:
@@ -75,15 +76,17 @@ class Judge:
     def _batches(self, pack: Pack) -> Iterator[Batch | Drawn]:
         """The rows piece by piece: shared by all networks, or for every network those of its fold."""
         networks = pack.spec.num_members
+        on_card = self.rows.prepared.device.type == "cuda"
+        card_rows = max(1, NUMBERS_ON_A_CARD // (networks * max(pack.spec.in_features, *pack.spec.hidden, 1)))
         if self.own is None:
-            rows = self.rows
-            for first in range(0, rows.num_rows, ROWS_AT_ONCE):
-                here = slice(first, first + ROWS_AT_ONCE)
+            rows, at_once = self.rows, card_rows if on_card else ROWS_AT_ONCE
+            for first in range(0, rows.num_rows, at_once):
+                here = slice(first, first + at_once)
                 categories = rows.categories[here] if rows.categories is not None else None
                 yield Batch(rows.prepared[here], categories, rows.targets[here], None)
             return
         gathered = max(1, networks * self.rows.prepared.shape[1])
-        at_once = min(ROWS_AT_ONCE, max(1, NUMBERS_AT_ONCE // gathered))
+        at_once = card_rows if on_card else min(ROWS_AT_ONCE, max(1, NUMBERS_AT_ONCE // gathered))
         for places in self.own.repeat(networks // len(self.own), 1).split(at_once, 1):
             yield Drawn(self.rows, places)
 

@@ -23,6 +23,9 @@ from glasshouse.core.settings import OptimiserSettings
 from glasshouse.training.muon import Muon
 
 WITH_MUON = ("muon", "mixed")
+# torch's kernels give a multiprocessor 65,536 numbers of a tensor at a time and take this many tensors at once: one
+# vector of a small pack would keep three of a hundred busy.
+PIECES_ON_A_CARD = 36
 DECOUPLED = ("adamw", *WITH_MUON)  # whose decay is no part of the gradient
 
 
@@ -67,7 +70,8 @@ class PackOptimiser:
         self.muon = muon
         self.directions = [torch.zeros_like(parameter) for parameter in self.parameters]  # of the last step
         self.settings = settings
-        self.steps = torch.zeros((), device=learning_rate.device)
+        self.pieces = PIECES_ON_A_CARD if learning_rate.device.type == "cuda" else 1
+        self.steps = [torch.zeros((), device=learning_rate.device)]  # one a piece, all the same
         self.flat: _Flat | None = None  # made by the first step, because a step that is written out has its own
         self.momenta: dict[nn.Parameter, Tensor] = {}  # Muon's
 
@@ -156,9 +160,11 @@ class PackOptimiser:
         shapes = [parameter.shape for parameter in self.parameters]
         networks = torch.arange(len(self.learning_rate), dtype=torch.int32, device=self.learning_rate.device)
         network = torch.cat([networks[: shape[0]].repeat_interleave(shape[1:].numel()) for shape in shapes])
-        weighs = [torch.full((shape.numel(),), float(one)) for shape, one in zip(shapes, self.decays, strict=True)]
-        decay = self.weight_decay.index_select(0, network) * torch.cat(weighs).to(network.device)
+        decay = self.weight_decay.index_select(0, network)
+        for part, decays in zip(decay.split([shape.numel() for shape in shapes]), self.decays, strict=True):
+            part.mul_(float(decays))
         values = _joined(self.parameters)
+        self.steps = list(self.steps[0].repeat(len(_in_pieces(values, self.pieces))).unbind())
         flat = _Flat(
             values, torch.zeros_like(values), torch.zeros_like(values), _joined(means), _joined(squares), network, decay
         )
@@ -176,20 +182,22 @@ class PackOptimiser:
     def _step_direction(self, flat: _Flat) -> None:
         """torch's rule, at learning rate 1."""
         name, momentum = self.settings.name, self.settings.momentum
-        direction, gradient, mean, square = [flat.direction], [flat.gradient], [flat.mean], [flat.square]
+        direction, gradient, mean, square = (
+            _in_pieces(vector, self.pieces) for vector in (flat.direction, flat.gradient, flat.mean, flat.square)
+        )
         if name == "sgd":
             sgd(
-                direction, gradient, [*mean] if momentum else [None], weight_decay=0.0, momentum=momentum, lr=1.0,
-                dampening=0.0, nesterov=False, maximize=False, fused=True,
+                direction, gradient, [*mean] if momentum else [None] * len(mean), weight_decay=0.0, momentum=momentum,
+                lr=1.0, dampening=0.0, nesterov=False, maximize=False, fused=True,
             )  # fmt: skip
         elif name == "rmsprop":
             rmsprop(
-                direction, gradient, square, [], mean if momentum else [], [self.steps], lr=1.0, alpha=0.99, eps=1e-8,
+                direction, gradient, square, [], mean if momentum else [], self.steps, lr=1.0, alpha=0.99, eps=1e-8,
                 weight_decay=0.0, momentum=momentum, centered=False, foreach=True,
             )  # fmt: skip
         else:  # adamw's decay is applied outside
             adam(
-                direction, gradient, mean, square, [], [self.steps], lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8,
+                direction, gradient, mean, square, [], self.steps, lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8,
                 weight_decay=0.0, amsgrad=False, maximize=False, fused=True,
             )  # fmt: skip
 
@@ -207,6 +215,11 @@ class PackOptimiser:
             turned = part.directions(gradient, momentum)
             for direction, new in zip(part.of(directions[weight]), turned, strict=True):
                 torch.neg(new, out=direction)
+
+
+def _in_pieces(vector: Tensor, count: int) -> list[Tensor]:
+    """The vector in so many pieces at most, of fours."""
+    return list(vector.split(4 * -(-vector.numel() // (4 * count))))
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

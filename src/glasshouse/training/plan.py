@@ -23,6 +23,7 @@ from glasshouse.core.settings import Effort, Range, Settings
 from glasshouse.data.batches import steps_per_epoch
 from glasshouse.network.pack import count_pieces
 from glasshouse.network.spec import FeatureSpec, PackSpec
+from glasshouse.training.devices import device_of
 from glasshouse.training.losses import default_loss
 from glasshouse.training.muon import turning_operations
 from glasshouse.training.optimiser import DECOUPLED, WITH_MUON
@@ -174,31 +175,6 @@ def step_seconds(spec: PackSpec, batch_size: int, moved: Sequence[int] = ()) -> 
 def _products(spec: PackSpec) -> int:
     """How many weights a row is multiplied with on its way through all members."""
     return sum(a * b for depth in spec.depths for a, b in pairwise(spec.widths(depth)))
-
-
-def device_of(settings: Settings) -> torch.device:
-    """The device that the settings name; `auto` takes CUDA, then Apple's, then the CPU.
-
-    Raises:
-        SettingsError: the device is not known or not there.
-    """
-    name = settings.run.device
-    if name == "auto":
-        return torch.device(
-            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        )
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ["auto", "cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
-        raise SettingsError(
-            f"device {name!r} is not there",
-            where="run.device",
-            expected=f"one of {', '.join(there)}",
-            fix="--set run.device=auto",
-        ) from error
-    return device
 
 
 def _resolve_network(settings: Settings, features: FeatureSpec, num_rows: int) -> Settings:

@@ -9,14 +9,23 @@ Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import islice
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+Tensors = tuple[dict[str, Tensor], ...]  # of every network of a member
 Score = Callable[[Tensor], Tensor]  # (entries, rows) of quality to (entries,) losses
+
+
+class Later(NamedTuple):
+    """Tensors that are yet to be copied."""
+
+    copy: Callable[[Sequence[int]], Tensors]
+    networks: Sequence[int]  # of the one member
 
 
 @dataclass
@@ -24,23 +33,32 @@ class Snapshot:
     """One member as it was after one epoch: one network, or one for every fold.
 
     `quality` is all that selection needs of its validation predictions: the predicted value, or the probability of
-    the true class; both average over members as the predictions themselves do. `tensors` may be a function that copies
-    them: most snapshots are never chosen, and a copy of every member after every epoch costs a small pack more than
-    its judgement.
+    the true class; both average over members as the predictions themselves do. The tensors may be yet to be copied:
+    most snapshots are never chosen, and a copy of every member after every epoch costs a small pack more than its
+    judgement.
     """
 
     member: int
     epoch: int
     depth: int
     loss: float
-    tensors: tuple[dict[str, Tensor], ...] | Callable[[], tuple[dict[str, Tensor], ...]]
+    tensors: Tensors | Later
     quality: Tensor  # (rows,)
 
-    def settle(self) -> tuple[dict[str, Tensor], ...]:
-        """The tensors, copied now if they have not been: before the member takes another step."""
-        if callable(self.tensors):
-            self.tensors = self.tensors()
+    @property
+    def copied(self) -> Tensors:
+        """The tensors, once they have been copied."""
+        assert not isinstance(self.tensors, Later), "settle first"
         return self.tensors
+
+
+def settle(snapshots: Iterable[Snapshot]) -> None:
+    """Copies the tensors of those that have not been copied: before their members take another step."""
+    later = [(one, one.tensors) for one in snapshots if isinstance(one.tensors, Later)]
+    if later:  # all of one moment, so that one function copies them all
+        copies = iter(later[0][1].copy([network for _, tensors in later for network in tensors.networks]))
+        for one, tensors in later:
+            one.tensors = tuple(islice(copies, len(tensors.networks)))
 
 
 def greedy(pool: Tensor, alone: Sequence[float], score: Score, most: int) -> tuple[list[int], float]:
@@ -103,8 +121,7 @@ class Selector:
         self.best |= {s.member: s for s, better in zip(latest, improved, strict=True) if better}
         stale = [s for s, better in zip(latest, improved, strict=True) if not better]
         self._choose([*self.ensemble, *self.best.values(), *stale])
-        for snapshot in (*self.best.values(), *self.ensemble):
-            snapshot.settle()
+        settle({id(one): one for one in (*self.best.values(), *self.ensemble)}.values())
         return improved
 
     @property

@@ -36,6 +36,7 @@ from glasshouse.training.crews import (
     balanced,
     set_own_threads,
 )
+from glasshouse.training.devices import device_of
 from glasshouse.training.lone import LonePasses
 from glasshouse.training.muon import Part, turning_operations
 from glasshouse.training.optimiser import DECOUPLED, PackOptimiser, shaped
@@ -51,7 +52,7 @@ from glasshouse.training.passes import (
     Scratch,
     runs,
 )
-from glasshouse.training.plan import Plan, device_of
+from glasshouse.training.plan import Plan
 
 Views = dict[int, list[Tensor]]  # by a parameter's identity: its values, its gradient, and what else is asked for
 TOGETHER = 1 << 20  # bytes of one layer's activations that go together: so many stay in the caches of two cores

@@ -1,0 +1,81 @@
+"""Where a run computes: the device that the settings name, and torch as the run wants it there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from glasshouse.core.errors import SettingsError, TrainingError
+from glasshouse.core.settings import RunSettings, Settings
+from glasshouse.training.crews import set_own_threads
+
+
+def device_of(settings: Settings) -> torch.device:
+    """The device that the settings name; `auto` takes CUDA, then Apple's, then the CPU.
+
+    Raises:
+        SettingsError: the device is not known or not there.
+    """
+    name = settings.run.device
+    if name == "auto":
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        there = ["auto", "cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise SettingsError(
+            f"device {name!r} is not there",
+            where="run.device",
+            expected=f"one of {', '.join(there)}",
+            fix="--set run.device=auto",
+        ) from error
+    return device
+
+
+def generator_on(device: torch.device, seed: int) -> torch.Generator:
+    """Draws what every step or epoch needs anew: on a graphics card itself, for other devices on the processor."""
+    return torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(seed)
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds, once the device has done all that it was asked for: a graphics card does not keep the asker waiting."""
+
+    def when_done() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return when_done if device.type == "cuda" else time.perf_counter
+
+
+@contextmanager
+def computing(device: torch.device, run: RunSettings) -> Iterator[None]:
+    """torch as this run wants it, and as it was afterwards.
+
+    "bfloat16" lets the products of float32 tensors be computed in bfloat16 where the processor is faster so, and the
+    written step keep hidden layers in it; weights, the last layer, losses and the optimiser stay float32. On a graphics
+    card it lets them be computed in TF32.
+
+    Raises:
+        TrainingError: the device's memory is full.
+    """
+    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    if run.threads is not None:
+        set_own_threads(run.threads)
+    torch.set_float32_matmul_precision("medium" if run.precision == "bfloat16" else "highest")
+    try:
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"the memory of device {device} is full", where="run.device",
+            expected="a table and a pack that fit into it together", fix="--set run.device=cpu (or fewer pack.members)",
+        ) from error  # fmt: skip
+    finally:
+        set_own_threads(before_threads)
+        torch.set_float32_matmul_precision(before_precision)
