@@ -34,13 +34,15 @@ def table(rows: int, columns: int, classes: int = 0, seed: int = 0) -> tuple[Arr
     return x, ((signal - signal.mean()) / signal.std()).astype(np.float32)
 
 
-def textbook(x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epochs: int, seed: int = 0) -> list[float]:
+def textbook(
+    x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epochs: int, seed: int = 0, device: str = "cpu"
+) -> list[float]:
     """The textbook's complete example: Sequential, DataLoader, Adam, the five steps; the mean loss of each epoch."""
     torch.manual_seed(seed)
     outputs = 1 if y.dtype.kind == "f" else int(y.max()) + 1
     sizes = [x.shape[1], *hidden, outputs]
     layers = [part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())][:-1]
-    model = nn.Sequential(*layers)
+    model = nn.Sequential(*layers).to(device)
     criterion = nn.MSELoss() if y.dtype.kind == "f" else nn.CrossEntropyLoss()
     target = torch.from_numpy(y).reshape(-1, 1) if y.dtype.kind == "f" else torch.from_numpy(y)
     loader = DataLoader(TensorDataset(torch.from_numpy(x), target), batch_size=batch_size, shuffle=True)
@@ -50,7 +52,7 @@ def textbook(x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epoch
         total = 0.0
         for batch_x, batch_y in loader:
             optimiser.zero_grad()
-            loss = criterion(model(batch_x), batch_y)
+            loss = criterion(model(batch_x.to(device)), batch_y.to(device))
             loss.backward()
             optimiser.step()
             total += loss.item()
@@ -59,7 +61,14 @@ def textbook(x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epoch
 
 
 def ours(
-    x: Array, y: Array, hidden: tuple[int, ...], batch_size: int, epochs: int, members: int = 1, **settings: Any
+    x: Array,
+    y: Array,
+    hidden: tuple[int, ...],
+    batch_size: int,
+    epochs: int,
+    members: int = 1,
+    device: str = "cpu",
+    **settings: Any,
 ) -> list[float]:
     """A pack of the same network through `training.fit`: the mean loss of each epoch, over its members.
 
@@ -71,7 +80,8 @@ def ours(
         "source": "none", "target": "y", "network.hidden": list(hidden), "pack.members": members, "pack.folds": 1,
         "training.batch_size": batch_size, "training.epochs": epochs, "training.patience": 0,
         "optimiser.name": "adam", "optimiser.learning_rate": 1e-3, "optimiser.schedule": "constant",
-        "optimiser.weight_decay": 0.0, "network.dropout": 0.0, "network.embedding": "none", **settings,
+        "optimiser.weight_decay": 0.0, "network.dropout": 0.0, "network.embedding": "none", "run.device": device,
+        **settings,
     })  # fmt: skip
     task: Task = "regression" if y.dtype.kind == "f" else "multiclass"
     classes = 0 if task == "regression" else int(y.max()) + 1

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.tables.names import KEPT_OUT_NAMES, TABLE_NAMES
 from benchmarks.textbook import ours, table, textbook, timed
 
-from benchmarks import bench_packs, bench_read, bench_score, bench_tables, bench_textbook
+from benchmarks import bench_card, bench_packs, bench_read, bench_score, bench_tables, bench_textbook
 
 
 def test_the_textbook_bench_gives_its_ratios() -> None:
@@ -38,6 +38,15 @@ def test_the_pack_bench_gives_its_ratios() -> None:
     }  # fmt: skip
     assert ratios <= found.keys()
     assert all(found[name] > 0.0 for name in ratios)
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_the_card_bench_gives_its_ratios() -> None:
+    found = bench_card.measure(repeats=1, epochs=5)
+    ratios = {"textbook64_over_pack64", "ours64_over_pack64", "textbook64_over_wide64", "loop_over_recorded"}
+    assert ratios <= found.keys() and all(found[name] > 0.0 for name in ratios)
+    assert found["card"]
 
 
 def test_both_loops_learn_the_same_task() -> None:
