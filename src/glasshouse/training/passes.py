@@ -53,9 +53,6 @@ def _number(value: float) -> Tensor:
 
 
 def _squared_error(outputs: Tensor, targets: Tensor, grad: Tensor) -> Tensor:
-    if outputs.dim() == 1:  # one network by itself
-        torch.mul(outputs.sub_(targets), _number(2.0 / len(targets)), out=grad)
-        return torch.dot(outputs, grad).mul_(_number(0.5)).view(1)
     error = outputs.sub_(targets.unsqueeze(-1))
     torch.mul(error, _number(2.0 / targets.shape[-1]), out=grad)
     return error.mul_(grad).sum(-2).mul_(_number(0.5))
