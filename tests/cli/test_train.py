@@ -75,6 +75,16 @@ def test_warnings_are_said(runs: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert "note: stopped by Ctrl-C: the best so far is kept" in capsys.readouterr().err
 
 
+def test_a_run_that_is_whole_but_for_its_report_is_said_to_be_there(
+    runs: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.failure = KeyboardInterrupt()
+    runs.failure.add_note("the run is in runs/a, without its report: glasshouse report runs/a")
+    assert main(["train", "a.csv", "--target", "y"]) == 130
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2:] == ["the run is in runs/a, without its report: glasshouse report runs/a", "stopped"]
+
+
 def fake_data(monkeypatch: pytest.MonkeyPatch, columns: list[str]) -> None:
     """A data room that reads any table as these columns."""
     data = types.ModuleType("glasshouse.data")

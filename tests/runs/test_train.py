@@ -324,9 +324,11 @@ def test_a_report_that_fails_costs_nobody_the_run(
 
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules["glasshouse.report"], "render", fail)
-        with pytest.raises(error, match="no report today"):
+        with pytest.raises(error, match="no report today") as caught:
             small("example:iris", "species", settings={"training.epochs": 1})
     (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    (note,) = caught.value.__notes__
+    assert note == f"the run is in {folder}, without its report: glasshouse report {folder}"
     assert {path.name for path in folder.iterdir()} == FILES - {"report.html"}
     assert open_run(folder).metrics.ensemble["accuracy"].value > 0 and report(folder).is_file()
 

@@ -52,10 +52,15 @@ def train(
         out=out, effort=effort, seconds=seconds, seed=seed, test=_fraction_or_file(test), group=group, time=time,
         settings=settings,
     )  # fmt: skip
-    with watching(f"{source} → {column}") as watch:
-        from glasshouse.runs import train as run_training
+    try:
+        with watching(f"{source} → {column}") as watch:
+            from glasshouse.runs import train as run_training
 
-        run = run_training(source, target=column, watch=watch, **options)
+            run = run_training(source, target=column, watch=watch, **options)
+    except KeyboardInterrupt as stopped:  # of which typer says no more than that it was one
+        for note in getattr(stopped, "__notes__", ()):
+            typer.echo(note, err=True)
+        raise
     _show(run, source, as_json=as_json)
 
 

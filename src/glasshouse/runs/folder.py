@@ -98,8 +98,9 @@ def claim_folder(out: str | Path | None, prepared: Prepared) -> Iterator[OpenFol
     try:
         with history:
             yield OpenFolder(path, history)
-    except BaseException:
+    except BaseException as error:
         if (path / METRICS).is_file():
+            error.add_note(f"the run is in {path}, without its report: glasshouse report {shlex.quote(str(path))}")
             raise
         if existed:
             for name in (SETTINGS, MANIFEST, HISTORY, METRICS, MODEL, REPORT):
