@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glasshouse.training.selection import Score, Selector, Snapshot, greedy
+from glasshouse.training import selection as room
+from glasshouse.training.selection import Later, Score, Selector, Snapshot, greedy
 
 ROWS = 12
 
@@ -105,6 +108,56 @@ def test_every_members_best_is_kept_with_its_weights() -> None:
         running = [min(s.loss for s in own[: e + 1]) for e in range(len(own))]
         assert [t[member] for t in told] == [e == 0 or own[e].loss < running[e - 1] for e in range(len(own))]
     assert selector.single is min((s for latest in epochs for s in latest), key=lambda s: s.loss)
+
+
+class Weights:
+    """The weights of members that go on changing: of each two networks, which hold (member, fold, epoch)."""
+
+    def __init__(self) -> None:
+        self.epoch, self.asked = -1, 0
+
+    def copy(self, networks: Sequence[int]) -> tuple[dict[str, Tensor], ...]:
+        self.asked += 1
+        return tuple({"w": torch.tensor([network // 2, network % 2, self.epoch])} for network in networks)
+
+    def taken(self, latest: list[Snapshot], epoch: int) -> list[Snapshot]:
+        self.epoch = epoch
+        qualities = torch.stack([one.quality for one in latest])
+        return [
+            Snapshot(one.member, epoch, 1, one.loss, Later(self.copy, range(2 * place, 2 * place + 2)), quality)
+            for place, (one, quality) in enumerate(zip(latest, qualities, strict=True))
+        ]
+
+
+@pytest.mark.parametrize("selection", ["greedy", "best", "all"])
+def test_what_is_kept_is_copied_once_before_the_next_step(selection: Any) -> None:
+    epochs, target = history(2)
+    weights, selector = Weights(), Selector(score_against(target), 6, selection)
+    for number, latest in enumerate(epochs):
+        selector.update(weights.taken(latest, number))
+        assert weights.asked <= number + 1, "all that are copied after an epoch are copied together"
+        for one in (*selector.best.values(), *selector.ensemble):
+            assert [own["w"].tolist() for own in one.copied] == [[one.member, fold, one.epoch] for fold in (0, 1)]
+            assert one.quality.untyped_storage().nbytes() == ROWS * 8, "not those of its whole epoch"
+
+
+@pytest.mark.parametrize("at", ["greedy", "settle"])
+def test_an_interrupt_while_it_is_chosen_leaves_the_choice_before(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs, target = history(2)
+    weights, selector = Weights(), Selector(score_against(target), 6, "greedy")
+    for number, latest in enumerate(epochs[:6]):
+        selector.update(weights.taken(latest, number))
+    before = (dict(selector.best), list(selector.ensemble), selector.loss)
+
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(room, at, stop)
+        for number, latest in enumerate(epochs[6:]):
+            selector.update(weights.taken(latest, 6 + number))
+    assert (selector.best, selector.ensemble, selector.loss) == before
+    assert all(one.copied for one in (*selector.best.values(), *selector.ensemble))
 
 
 def test_best_takes_one_and_all_takes_everyone() -> None:

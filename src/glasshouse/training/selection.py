@@ -58,6 +58,7 @@ def settle(snapshots: Iterable[Snapshot]) -> None:
     if later:  # all of one moment, so that one function copies them all
         copies = iter(later[0][1].copy([network for _, tensors in later for network in tensors.networks]))
         for one, tensors in later:
+            one.quality = one.quality.clone()  # or it would keep those of all members of its epoch
             one.tensors = tuple(islice(copies, len(tensors.networks)))
 
 
@@ -118,23 +119,28 @@ class Selector:
             For each, whether it is the member's best so far.
         """
         improved = [s.member not in self.best or s.loss < self.best[s.member].loss for s in latest]
-        self.best |= {s.member: s for s, better in zip(latest, improved, strict=True) if better}
+        best = self.best | {s.member: s for s, better in zip(latest, improved, strict=True) if better}
         stale = [s for s, better in zip(latest, improved, strict=True) if not better]
-        self._choose([*self.ensemble, *self.best.values(), *stale])
-        settle({id(one): one for one in (*self.best.values(), *self.ensemble)}.values())
+        ensemble, loss = self._choose(best, stale)
+        settle({id(one): one for one in (*best.values(), *ensemble)}.values())
+        self.best, self.ensemble, self.loss = best, ensemble, loss  # all at once: an interrupt may come at any point
         return improved
 
     @property
     def single(self) -> Snapshot:
         """The best single member at its best epoch."""
-        return min(self.best.values(), key=lambda s: s.loss)
+        return _single(self.best)
 
-    def _choose(self, pool: list[Snapshot]) -> None:
+    def _choose(self, best: dict[int, Snapshot], stale: list[Snapshot]) -> tuple[list[Snapshot], float]:
+        """The ensemble among the one before, each member at its best, and those that were better before; its loss."""
         if self.selection == "greedy":
+            pool = [*self.ensemble, *best.values(), *stale]
             qualities, alone = torch.stack([s.quality for s in pool]), [s.loss for s in pool]
             places, loss = greedy(qualities, alone, self.score, self.most)
-            if loss < self.loss:
-                self.ensemble, self.loss = [pool[place] for place in places], loss
-            return
-        self.ensemble = [self.single] if self.selection == "best" else list(self.best.values())
-        self.loss = float(self.score(torch.stack([s.quality for s in self.ensemble]).mean(0, keepdim=True))[0])
+            return ([pool[place] for place in places], loss) if loss < self.loss else (self.ensemble, self.loss)
+        ensemble = [_single(best)] if self.selection == "best" else list(best.values())
+        return ensemble, float(self.score(torch.stack([s.quality for s in ensemble]).mean(0, keepdim=True))[0])
+
+
+def _single(best: dict[int, Snapshot]) -> Snapshot:
+    return min(best.values(), key=lambda s: s.loss)
