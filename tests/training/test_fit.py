@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
+import weakref
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ import torch
 
 from glasshouse.core.errors import TrainingError
 from glasshouse.core.records import Finished, MemberStopped, Started
+from glasshouse.network.pack import Pack
+from glasshouse.training import fit as room
 from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
 from glasshouse.training.loop import Step
 from glasshouse.training.optimiser import PackOptimiser
@@ -343,3 +347,18 @@ def test_a_mixed_pack_reads_numbers_in_both_ways() -> None:
     for snapshot, (member, _) in enumerate(trained.ensemble.origins):
         pack = trained.ensemble.pack
         assert bool(pack.first.weight[snapshot, pack.pieces_at].any()) is (member % 2 == 0)
+
+
+@pytest.mark.parametrize("embedding", ["none", "mixed"])
+def test_a_pack_is_let_go_at_once_when_its_training_is_over(embedding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graphics card's memory is not what makes Python look for circles."""
+    packs: list[weakref.ref[Pack]] = []
+    build = room.build
+    monkeypatch.setattr(room, "build", lambda spec: packs.append(weakref.ref(pack := build(spec))) or pack)
+    gc.collect()
+    gc.disable()
+    try:
+        run(*planned(network__embedding=embedding, pack__members=8))
+        assert len(packs) == 1 and packs[0]() is None
+    finally:
+        gc.enable()

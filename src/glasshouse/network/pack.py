@@ -6,6 +6,7 @@ A pack of one is an ordinary network. `to_sequential` takes any member out as on
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -74,7 +75,17 @@ class Pack(nn.Module):
             hidden: (members,) true where a member does not see the pieces; before the weights are drawn.
         """
         self.hidden = hidden
-        self.first.weight.register_hook(self._without_hidden)
+        # By a weak reference: a parameter that held the pack would keep it, and a card's memory with it, until Python
+        # looks for such circles.
+        owner = weakref.ref(self)
+
+        def without_hidden(gradient: Tensor) -> Tensor:
+            pack = owner()
+            assert pack is not None and pack.hidden is not None, "the pack that owns the weight is there"
+            gradient[:, pack.pieces_at] *= ~pack.hidden.view(-1, 1, 1)
+            return gradient
+
+        self.first.weight.register_hook(without_hidden)
 
     @property
     def first(self) -> PackLinear:
@@ -86,11 +97,6 @@ class Pack(nn.Module):
         """The features that are pieces."""
         before = self.spec.features.num_numbers + self.spec.features.num_flags
         return slice(before, before + sum(self.spec.pieces))
-
-    def _without_hidden(self, gradient: Tensor) -> Tensor:
-        assert self.hidden is not None
-        gradient[:, self.pieces_at] *= ~self.hidden.view(-1, 1, 1)
-        return gradient
 
     def predict(self, numbers: Tensor, flags: Tensor, categories: Tensor) -> Tensor:
         """All members' outputs for the same rows, straight from the encoder's features: (members, rows, outputs)."""
