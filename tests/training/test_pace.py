@@ -52,6 +52,13 @@ def test_a_counted_run_progresses_evenly(total: int) -> None:
     assert pace.over and pace.progress == 1.0 and pace.decisions == []
 
 
+def test_time_that_slow_first_steps_seemed_to_need_is_used_after_all() -> None:
+    """As where a device loads what it needs at the first steps."""
+    pace, progress, seconds = run(lambda step: 0.2 if step < 5 else 0.01, 1.5)
+    assert 1.4 < seconds <= 1.51 and pace.step > 40
+    check_progress(progress)
+
+
 PACES: dict[str, Cost] = {
     "constant": lambda step: 0.01,
     "slowing down": lambda step: 0.005 + 0.00001 * step,

@@ -75,7 +75,8 @@ class Pace:
         left = max(0, int((deadline - now) / per_step))
         self.mark = (self.step, now)
         self._decide(min(self.most, self.step + left))
-        self.next_look = self.step + max(FIRST_LOOK, left // LOOKS)
+        # Never after the end as it is seen now: the first steps may have been slow, and time be left after all.
+        self.next_look = self.step + max(1, min(left, max(FIRST_LOOK, left // LOOKS)))
 
     def _decide(self, total: int) -> None:
         if total != self.total:
