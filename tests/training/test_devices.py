@@ -42,14 +42,32 @@ def test_torch_is_left_as_it_was_also_after_an_error() -> None:
     assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == before
 
 
-def test_a_full_memory_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+    ],
+    ids=["torch's", "the products'", "the graph's"],
+)
+def test_a_full_memory_is_one_clear_error(error: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: Any) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise error
 
     monkeypatch.setattr(Judge, "quality", full)
     with pytest.raises(TrainingError, match="the memory of device cpu is full") as caught:
         run(*planned())
     assert caught.value.where == "run.device" and "run.device=cpu" in (caught.value.fix or "")
+
+
+def test_another_error_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: Any) -> torch.Tensor:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(Judge, "quality", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        run(*planned())
 
 
 def test_a_processor_draws_from_its_own_generator_and_needs_no_waiting() -> None:

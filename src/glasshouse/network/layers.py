@@ -131,7 +131,9 @@ class PackDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Zeroes units of x (the first members, rows, features) while training, and scales the others up."""
         random = self.draw(x.shape) if self.training else None
-        return x if random is None else x * self.kept(random.to(x.device), self.thresholds[: x.shape[0]])
+        if random is None:
+            return x
+        return x * self.kept(random, self.thresholds[: x.shape[0]].to(random.device)).to(x.device)
 
     def keep(self, positions: Tensor) -> None:
         """Forgets the members that left."""

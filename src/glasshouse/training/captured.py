@@ -11,17 +11,22 @@ Source: Ng et al. 2021, "Accelerating PyTorch with CUDA Graphs" (pytorch.org).
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from glasshouse.data.batches import Batch, Drawn
+from glasshouse.data.batches import Batch, Drawn, Rows
 from glasshouse.network.pack import Pack
 from glasshouse.training.loop import Policies, train_epoch
 from glasshouse.training.pace import Pace
 
 FIRST = 3  # steps before the recording
+_ONE_AT_A_TIME = Lock()  # the beginning of a recording waits for the whole device, which would break another one
 
 
 class _Given:
@@ -42,9 +47,22 @@ class _Recording(NamedTuple):
     """One size of batch: the graph, what it reads, and what it leaves."""
 
     graph: torch.cuda.CUDAGraph
+    rows: Rows  # held, because the graph reads them
     places: Tensor  # (members, batch) of the rows to learn from
     losses: Tensor  # (members,)
     gradients: list[Tensor | None]  # of the optimiser's parameters
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps Python from freeing somebody's old graph in the middle of a recording, which would break it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class CapturedStep:
@@ -80,7 +98,7 @@ class CapturedStep:
             self.taken += 1
             return self._take(drawn)
         recording = self.recordings.get(drawn.size)
-        if recording is None:
+        if recording is None or recording.rows is not drawn.rows:
             recording = self.recordings[drawn.size] = self._record(drawn)
         recording.places.copy_(drawn.places)
         recording.graph.replay()
@@ -127,10 +145,12 @@ class CapturedStep:
         graph = torch.cuda.CUDAGraph()
         if self.pack.dropout is not None:
             graph.register_generator_state(self.pack.dropout.generator)
-        # Other threads may go on using the device meanwhile.
-        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+        # Other threads may go on asking the device for what does not make it wait.
+        recorded = torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local")
+        with _ONE_AT_A_TIME, _no_collection(), recorded:
             losses = self._learn(Drawn(drawn.rows, places))
-        return _Recording(graph, places, losses, [parameter.grad for parameter in self.optimiser.parameters])
+        gradients = [parameter.grad for parameter in self.optimiser.parameters]
+        return _Recording(graph, drawn.rows, places, losses, gradients)
 
     def _learn(self, drawn: Batch | Drawn) -> Tensor:
         """The five steps as the loop has them, once."""

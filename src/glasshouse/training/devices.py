@@ -12,6 +12,9 @@ from glasshouse.core.errors import SettingsError, TrainingError
 from glasshouse.core.settings import RunSettings, Settings
 from glasshouse.training.crews import set_own_threads
 
+# What torch, CUDA and its library of products say when a card's memory is full.
+_FULL = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
 
 def device_of(settings: Settings) -> torch.device:
     """The device that the settings name; `auto` takes CUDA, then Apple's, then the CPU.
@@ -47,7 +50,8 @@ def clock_of(device: torch.device) -> Callable[[], float]:
     """Seconds, once the device has done all that it was asked for: a graphics card does not keep the asker waiting."""
 
     def when_done() -> float:
-        torch.cuda.synchronize(device)
+        # Not the whole device: another thread may be recording, which that would break.
+        torch.cuda.current_stream(device).synchronize()
         return time.perf_counter()
 
     return when_done if device.type == "cuda" else time.perf_counter
@@ -71,7 +75,9 @@ def computing(device: torch.device, run: RunSettings) -> Iterator[None]:
     try:
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
             yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _FULL):
+            raise
         raise TrainingError(
             f"the memory of device {device} is full", where="run.device",
             expected="a table and a pack that fit into it together", fix="--set run.device=cpu (or fewer pack.members)",

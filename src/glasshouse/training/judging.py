@@ -77,7 +77,9 @@ class Judge:
         """The rows piece by piece: shared by all networks, or for every network those of its fold."""
         networks = pack.spec.num_members
         on_card = self.rows.prepared.device.type == "cuda"
-        card_rows = max(1, NUMBERS_ON_A_CARD // (networks * max(pack.spec.in_features, *pack.spec.hidden, 1)))
+        card_rows = max(
+            1, NUMBERS_ON_A_CARD // (networks * max(pack.spec.in_features, *pack.spec.hidden, pack.spec.outputs))
+        )
         if self.own is None:
             rows, at_once = self.rows, card_rows if on_card else ROWS_AT_ONCE
             for first in range(0, rows.num_rows, at_once):

@@ -107,7 +107,7 @@ class PackOptimiser:
 
     @torch.no_grad()
     def step(self, factor: float | Tensor = 1.0) -> None:
-        """Moves every member along its gradient.
+        """Moves every member along its gradient; where a parameter has none it is taken to be zero.
 
         Args:
             factor: what the schedule multiplies the learning rates by; one number or (members,).
