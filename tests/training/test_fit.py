@@ -353,8 +353,13 @@ def test_a_mixed_pack_reads_numbers_in_both_ways() -> None:
 def test_a_pack_is_let_go_at_once_when_its_training_is_over(embedding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graphics card's memory is not what makes Python look for circles."""
     packs: list[weakref.ref[Pack]] = []
-    build = room.build
-    monkeypatch.setattr(room, "build", lambda spec: packs.append(weakref.ref(pack := build(spec))) or pack)
+    begin = room._begin
+
+    def seen(plan: Plan, pack: Pack, *rest: Any, **options: Any) -> Any:
+        packs.append(weakref.ref(pack))
+        return begin(plan, pack, *rest, **options)
+
+    monkeypatch.setattr(room, "_begin", seen)
     gc.collect()
     gc.disable()
     try:
