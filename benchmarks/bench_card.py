@@ -16,8 +16,6 @@ One run of the textbook's loop is timed and counted 64 times. The card is waited
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -50,6 +48,8 @@ def measure(repeats: int, epochs: int) -> dict[str, Any]:
 
     from glasshouse.training import fit
 
+    if not torch.cuda.is_available():
+        sys.exit("there is no CUDA device here")
     small_x, small_y = table(1000, 10)
     wide_x, wide_y = table(8192, 32)
     large_x, large_y = table(65_536, 256)
@@ -92,20 +92,8 @@ def measure(repeats: int, epochs: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=50)
-    arguments = parser.parse_args()
-    found = measure(arguments.repeats, arguments.epochs)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:26} {value:.3g}" if isinstance(value, float) else f"{name:26} {value}")
-
-
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "src")]
-    main()
+    from benchmarks.textbook import tell
+
+    tell(measure, __doc__, repeats=3, epochs=50)

@@ -9,8 +9,6 @@ differently; that the numbers are the same to 1e-5 from the same draws is held b
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -61,20 +59,8 @@ def measure(repeats: int, epochs: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=100)
-    arguments = parser.parse_args()
-    found = measure(arguments.repeats, arguments.epochs)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:24} {value:.3g}" if isinstance(value, float) else f"{name:24} {value}")
-
-
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "src")]
-    main()
+    from benchmarks.textbook import tell
+
+    tell(measure, __doc__, repeats=5, epochs=100)

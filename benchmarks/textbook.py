@@ -1,8 +1,10 @@
-"""What bench_textbook and bench_packs share: the textbook's loop, ours on the same rows, and how both are timed."""
+"""What the benches of training share: the textbook's loop, ours on the same rows, how both are timed and told."""
 
 from __future__ import annotations
 
+import argparse
 import itertools
+import json
 import platform
 import statistics
 import time
@@ -111,6 +113,21 @@ def timed(contenders: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[
             results[name] = run()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}, results
+
+
+def tell(measure: Callable[[int, int], dict[str, Any]], description: str | None, repeats: int, epochs: int) -> None:
+    """Reads the command line, measures, and prints what was found: one JSON object, or a line a figure."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    arguments = parser.parse_args()
+    found = measure(arguments.repeats, arguments.epochs)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:26} {value:.3g}" if isinstance(value, float) else f"{name:26} {value}")
 
 
 def machine() -> dict[str, Any]:
