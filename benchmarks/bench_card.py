@@ -17,36 +17,19 @@ One run of the textbook's loop is timed and counted 64 times. The card is waited
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 
-def peak_teraflops(size: int = 8192, repeats: int = 20) -> float:
-    """What plain matrix products reach on the card, in 10¹² operations a second, with TF32 allowed."""
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
-    best = float("inf")
-    for _ in range(repeats):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        torch.mm(a, b)
-        torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    torch.set_float32_matmul_precision(before)
-    return 2.0 * size**3 / best / 1e12
-
-
 def measure(repeats: int, epochs: int) -> dict[str, Any]:
     """Seconds of each contender, the ratios, and where it was measured."""
     import torch
-    from benchmarks.textbook import machine, ours, table, textbook, timed
+    from benchmarks.textbook import machine, ours, peak_gigaflops, table, textbook, timed
 
+    from glasshouse.core.settings import RunSettings
     from glasshouse.training import fit
+    from glasshouse.training.devices import computing
 
     if not torch.cuda.is_available():
         sys.exit("there is no CUDA device here")
@@ -75,7 +58,8 @@ def measure(repeats: int, epochs: int) -> dict[str, Any]:
     seconds, results = timed(contenders, repeats)
     weights, first = 256 * 2048 + 2048 * 2048 + 2048, 256 * 2048
     operations = 8 * 65_536 * 20 * (6.0 * weights - 2.0 * first)
-    peak = peak_teraflops()
+    with computing(torch.device("cuda"), RunSettings(precision="bfloat16")):
+        peak = peak_gigaflops(8192, "cuda") / 1e3
     return {
         "textbook64_over_pack64": 64.0 * seconds["textbook"] / seconds["pack64"],
         "ours64_over_pack64": 64.0 * seconds["one"] / seconds["pack64"],

@@ -267,12 +267,9 @@ def main() -> None:
         return
     if arguments.rows < FEWEST_ROWS:
         parser.error(f"--rows: at least {FEWEST_ROWS:,}, so that no label is rare")
-    found = measure(arguments.rows, arguments.repeats)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:24} {value:.3g}" if isinstance(value, float) else f"{name:24} {value}")
+    from benchmarks.telling import show
+
+    show(measure(arguments.rows, arguments.repeats), as_json=arguments.json)
 
 
 if __name__ == "__main__":

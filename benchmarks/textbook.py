@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import platform
 import statistics
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.telling import show
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -20,6 +20,7 @@ from glasshouse.core.options import build_settings
 from glasshouse.core.records import EpochEnd, Task
 from glasshouse.data.encode import Features
 from glasshouse.network.spec import FeatureSpec
+from glasshouse.training.devices import clock_of
 from glasshouse.training.fit import TrainingData, fit
 from glasshouse.training.plan import decide_folds, make_plan
 
@@ -115,6 +116,18 @@ def timed(contenders: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[
     return {name: statistics.median(values) for name, values in seconds.items()}, results
 
 
+def peak_gigaflops(size: int, device: str = "cpu", repeats: int = 20) -> float:
+    """What plain float32 matrix products reach there, in 10⁹ operations a second: the best of several."""
+    clock = clock_of(torch.device(device))
+    a, b, out = (torch.randn(size, size, device=device) for _ in range(3))
+    best = float("inf")
+    for _ in range(repeats):
+        start = clock()
+        torch.mm(a, b, out=out)
+        best = min(best, clock() - start)
+    return 2.0 * size**3 / best / 1e9
+
+
 def tell(measure: Callable[[int, int], dict[str, Any]], description: str | None, repeats: int, epochs: int) -> None:
     """Reads the command line, measures, and prints what was found: one JSON object, or a line a figure."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,12 +135,7 @@ def tell(measure: Callable[[int, int], dict[str, Any]], description: str | None,
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--epochs", type=int, default=epochs)
     arguments = parser.parse_args()
-    found = measure(arguments.repeats, arguments.epochs)
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:26} {value:.3g}" if isinstance(value, float) else f"{name:26} {value}")
+    show(measure(arguments.repeats, arguments.epochs), as_json=arguments.json)
 
 
 def machine() -> dict[str, Any]:
