@@ -105,6 +105,50 @@ def test_labels_may_become_too_many_while_some_are_on_their_way() -> None:
     assert column.column("a").to_list() == ["a", "b", "a", "b", "a", "b", "c", "d", "b", ""]
 
 
+@pytest.mark.parametrize(
+    ("cells", "kept", "at_once"),
+    [
+        ([str(number) for number in range(-5, 5)], pl.Int64(), pl.Int64()),
+        (["", *(f"{number}.50" for number in range(9))], pl.Float64(), pl.Float64()),
+        (["NA", *(str(number) for number in range(9))], pl.Enum, None),
+        (["007", *(str(number) for number in range(9))], pl.Enum, None),
+        (["word", *(f"{number}.5" for number in range(9))], pl.Enum, None),
+    ],
+)
+def test_many_labels_that_are_numbers_become_numbers(
+    cells: list[str], kept: pl.DataType, at_once: pl.DataType | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glasshouse.data.coded._FEW", 7)
+    column = Gathering(plain=True)
+    column.add(pl.Series(cells[:5] * 4))
+    assert isinstance(column._type, pl.Enum)
+    column.add(pl.Series(cells[:5]))
+    earlier = column.type
+    column.add(pl.Series(cells * 2))
+    assert column.type == at_once
+    column.add(pl.Series(cells[:5], dtype=earlier))  # which were on their way
+    column.add(pl.Series(cells))
+    assert column.type == at_once
+    whole = column.column("a")
+    assert whole.dtype == kept
+    every = pl.Series([*cells[:5] * 5, *cells * 2, *cells[:5], *cells])
+    expected = every.set(every == "", None).cast(kept) if at_once else every
+    assert (whole if at_once else as_written(whole)).to_list() == expected.to_list()
+
+
+def test_whole_numbers_on_their_way_become_what_the_column_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glasshouse.data.coded.SEEN_BEFORE", 0)
+    for odd, kept in (("1.5", pl.Float64()), ("word", pl.String())):
+        column = Gathering(plain=True)
+        column.add(pl.Series(["1", "-2"]))
+        assert column.type == pl.Int64()
+        column.add(pl.Series([odd]), "type")
+        column.add(pl.Series([3, None], dtype=pl.Int64()))
+        whole = column.column("a")
+        assert whole.dtype == kept
+        assert whole.to_list() == ([1.0, -2.0, 1.5, 3.0, None] if odd == "1.5" else ["1", "-2", odd, "3", ""])
+
+
 def test_codes_know_gaps_and_values_that_no_row_has() -> None:
     series = pl.Series("a", ["x", None, "y", "x"], dtype=pl.Enum(["unused", "x", "y"]))
     codes = coded(series)

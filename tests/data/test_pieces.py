@@ -324,6 +324,31 @@ def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.Mon
         assert [type is not None for type in asked[-1]] == read_at_once
 
 
+@pytest.mark.parametrize("odd", ["", "-0", "-07", "007", "+5", "1.5", "NA", "word", "9" * 20])
+def test_whole_numbers_are_read_as_such_until_one_is_none(
+    odd: str, tmp_path: Path, in_pieces: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{row * 7919 % 4001 - 2000},{row % 2},{row / 7}" for row in range(ROWS)]
+    asked: list[list[pl.DataType | None]] = []
+    typed = pieces._typed
+
+    def look(piece: bytes, types: list[pl.DataType | None], *args: Any, **how: Any) -> Any:
+        asked.append(types)
+        return typed(piece, types, *args, **how)
+
+    in_pieces.setattr(pieces, "_typed", look)
+    in_pieces.setattr(pieces, "PIECE", 300)
+    assert read(write(tmp_path, ["x,y,target", *lines])).table["x"].dtype == pl.Int64()
+    assert [types[0] for types in asked].count(pl.Int64()) > len(asked) / 2
+    for row in (ROWS // 2, ROWS - 1):
+        changed = [f"{odd}{line[line.index(',') :]}" if place == row else line for place, line in enumerate(lines)]
+        path = write(tmp_path, ["x,y,target", *changed])
+        frame, whole = read(path), in_one_go(path)
+        assert_same_cells(frame, whole)
+        assert frame.table["x"].dtype.is_integer() == (odd in ("", "NA"))
+        assert infer_schema(frame, "target") == infer_schema(whole, "target")
+
+
 def moment(row: int) -> str:
     return (
         f"{1990 + row % 30}-{1 + row % 12:02d}-{1 + row % 28:02d} {row % 24:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}"
@@ -411,6 +436,10 @@ def test_many_labels_are_counted_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.distinct, found.num_missing) == (written.distinct, written.num_missing) == (700, 2)
     assert found.begin.to_list() == written.begin.head(len(found.begin)).to_list()
     assert labels_unwritten(pl.Series([0.0, 1.0] * 50), Reading()) is None, "these may be yes and no"
+    for step in (1, 3, 10**15):
+        whole = labels_unwritten(pl.Series([None, *(-7 + step * (number % 700) for number in range(2000))]), Reading())
+        assert whole is not None
+        assert whole.distinct == 700
 
 
 @pytest.mark.slow

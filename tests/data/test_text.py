@@ -24,14 +24,26 @@ def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator:
         assert text.has_blank_edges(body.encode(), separator) is expected
 
 
-@pytest.mark.parametrize(
-    ("body", "found"),
-    [
-        ("007,1\n", True), ("1,2\n00,1\n", True), ('1,"01"\n', True), ("1,2\n3,04", True),
-        ("0,0\n0.1,10\n", False), ("-01,1001\n", False), ("0", False), ("", False), ("1,0", False), ("a01,2:00", False),
-    ],
-)  # fmt: skip
+CODES = ["007,1\n", "1,2\n00,1\n", '1,"01"\n', "1,2\n3,04", "-01,1", "5,-0", "-0,5\n", '"-0"', "1,+7\n", "+7", "a\n+"]
+NO_CODES = ["0,0\n0.1,10\n", "-0.5,-10\n", "0", "", "1,0", "a01,2:00", "-", "1,-", "a+7,a-07"]
+
+
+@pytest.mark.parametrize(("body", "found"), [*((body, True) for body in CODES), *((body, False) for body in NO_CODES)])
 @pytest.mark.parametrize("at_once", [1, 3, 1 << 18])
 def test_codes_are_found(body: str, found: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glasshouse.data.text.LETTERS_AT_ONCE", at_once)
     assert text.has_codes(body.encode(), ",", quoted='"' in body) == found
+
+
+@given(
+    st.text(alphabet='01.+-,;a\n"', max_size=14),
+    st.sampled_from([",", ";"]),
+    st.booleans(),
+    st.sampled_from([1, 3, 99]),
+)
+def test_codes_are_found_wherever_the_pieces_are_cut(body: str, separator: str, quoted: bool, at_once: int) -> None:
+    borders = "\n" + separator + '"' * quoted
+    expected = re.search(rf"(\A|[{borders}])" + r"(\+|0\d|-0(?!\.))", body) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "LETTERS_AT_ONCE", at_once)
+        assert text.has_codes(body.encode(), separator, quoted=quoted) is expected

@@ -1,4 +1,4 @@
-"""The columns of a large text table, kept small: few different values as codes, plain numbers and times as such.
+"""The columns of a large text table, kept small: values that repeat as codes, many plain numbers and times as such.
 
 Turned into strings again they are the cells as they were written. Lost is only how numbers were spelt in a column that
 holds others than whole ones (1.50 is 1.5), and among numbers and times how it was said that there is none.
@@ -6,6 +6,7 @@ holds others than whole ones (1.50 is 1.5), and among numbers and times how it w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -89,14 +90,15 @@ def written(series: pl.Series) -> pl.Series:
 class Gathering:
     """One column of a text file, put together from the pieces that are read one after the other.
 
-    A column whose values repeat becomes an Enum, whose codes take one or two bytes. Another becomes numbers or times,
-    null where a cell says that there is nothing, if all others are whole numbers as polars writes them, or any plain
-    numbers, or times such as 2015-01-31 12:30:00. What is neither stays strings.
+    A column whose values repeat becomes an Enum, whose codes take one or two bytes, but for more than a few numbers:
+    these are read far faster as such. Another becomes numbers or times, null where a cell says that there is nothing,
+    if all others are whole numbers as polars writes them, or any plain numbers, or times such as 2015-01-31 12:30:00.
+    What is neither stays strings.
     """
 
     def __init__(self, *, plain: bool) -> None:
         """Nothing is gathered yet; `plain` says whether what looks like a number or a time is nothing else here."""
-        self._ways = [_as_whole, _as_float, _as_moment] if plain else []
+        self._ways: list[_Way] = [_as_whole, _as_float, _as_moment] if plain else []
         self._known = pl.Series([""])  # an empty cell, which polars reads as null, has the first code
         self._type: pl.Enum | None = pl.Enum(self._known)  # made anew only where a value is: it holds a table of them
         self._pieces: list[pl.Series] = []
@@ -113,7 +115,12 @@ class Gathering:
             return None
         if self._type is not None:
             return None if self._fresh or len(self._known) > _FEW else self._type
-        return pl.Float64() if self._ways and self._ways[0] is _as_float else None
+        return self._numbers
+
+    @property
+    def _numbers(self) -> pl.DataType | None:
+        """The type of the numbers that the cells are, as far as is known."""
+        return _READ_AT_ONCE.get(self._ways[0]) if self._ways else None
 
     @property
     def cost(self) -> int:
@@ -132,8 +139,11 @@ class Gathering:
         if self._type is not None and (codes := self._encoded(cells, self._type)) is not None:
             self._pieces.append(codes)
             self._failed |= again == "type" and self._fresh
+            if self._fresh and len(self._known) > _FEW:
+                self._become_numbers()
             return
-        cells = as_written(cells) if isinstance(cells.dtype, pl.Enum) else cells
+        if not isinstance(cells.dtype, pl.String) and cells.dtype != self._numbers:
+            cells = as_written(cells)
         if self._type is not None:
             before, self._type = [self._known[piece] for piece in self._pieces], None
             self._add_all([*before, cells])
@@ -141,7 +151,7 @@ class Gathering:
             self._pieces.append(cells)
         elif (found := self._made(cells)) is not None:
             self._pieces.append(found)
-            self._failed |= again == "codes" and found.dtype.is_float() and any_whole(found)
+            self._failed |= again == "codes" and found.dtype.is_numeric() and any_whole(found)
         elif self._ways[0] is _as_float:
             self.spoilt = True
         else:
@@ -161,6 +171,17 @@ class Gathering:
             self._known, self._type = values, pl.Enum(values)
             codes = codes.scatter(places, _codes(unknown, self._type))
         return codes
+
+    def _become_numbers(self) -> None:
+        """From codes to numbers, if all labels are such and only an empty cell says that there is none."""
+        while self._ways and self._ways[0] in _READ_AT_ONCE:
+            found = self._ways[0](self._known)
+            if found is None:  # nor will it suit them later
+                del self._ways[0]
+                continue
+            if found.null_count() == 1:
+                self._pieces, self._type = [found[piece] for piece in self._pieces], None
+            return
 
     def _made(self, cells: pl.Series) -> pl.Series | None:
         """What the first way makes of strings, or None where it does not suit them."""
@@ -188,7 +209,8 @@ class Gathering:
 
 def _codes(cells: pl.Series, known: pl.Enum) -> pl.Series:
     if isinstance(cells.dtype, pl.Enum):  # the first of those that are known now
-        return cells.to_physical().cast(pl.UInt16).fill_null(0)
+        codes = cells.to_physical().cast(pl.UInt16)
+        return codes.fill_null(0) if codes.null_count() else codes
     return cells.cast(known, strict=False).to_physical().cast(pl.UInt16)
 
 
@@ -210,8 +232,13 @@ def _as_moment(cells: pl.Series) -> pl.Series | None:
     # to_datetime would also take " 2015-1-31 12:30:00" and the 60th second.
     if not cells.filter(~cells.str.contains(_MOMENT)).is_in(MISSING).all():
         return None
-    found = cells.str.to_datetime(MOMENT.removesuffix("%.f"), strict=False, time_unit="us")
+    # A table of those read before takes longer than to read them.
+    found = cells.str.to_datetime(MOMENT.removesuffix("%.f"), strict=False, time_unit="us", cache=False)
     return found if _gaps_are_gaps(found, cells) else None
+
+
+_Way = Callable[[pl.Series], pl.Series | None]
+_READ_AT_ONCE: dict[_Way, pl.DataType] = {_as_whole: pl.Int64(), _as_float: pl.Float64()}
 
 
 def any_whole(numbers: pl.Series) -> bool:

@@ -52,6 +52,11 @@ class Labels:
         """
         if len(self.cells) < _MANY:
             return self.cells.n_unique()
+        low, high = self.cells.min(), self.cells.max()
+        if isinstance(low, int) and isinstance(high, int) and high - low < len(self.cells):  # a fifth of the time
+            seen = np.zeros(high - low + 1, dtype=np.bool_)
+            seen[(self.cells - low).to_numpy()] = True
+            return int(np.count_nonzero(seen))
         # n_unique is no faster, but takes the other columns' threads as well.
         rising = self.cells.hash().sort(multithreaded=False).to_numpy()
         return 1 + int(np.count_nonzero(rising[1:] != rising[:-1]))

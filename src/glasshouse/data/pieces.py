@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
+import polars.selectors as cs
 
 from glasshouse.core.errors import GlasshouseError
 from glasshouse.core.files import sha256_file
@@ -208,10 +209,10 @@ def _typed(
     table = read_plain(piece, shape.separator, quoted=quoted, types=[type or pl.String() for type in types])
     if table is None:
         return None, "type"
-    floats = [column for column in table if column.dtype.is_float()]
-    if not all(column.is_finite().all() for column in floats):
+    if not all(column.all() for column in table.select(cs.float().is_finite().all())):
         return None, "type"
-    if any(map(any_whole, floats)) and has_codes(piece, shape.separator, quoted=quoted):
+    numbers = [column for column in table if column.dtype.is_numeric()]
+    if any(map(any_whole, numbers)) and has_codes(piece, shape.separator, quoted=quoted):
         return None, "codes"  # of which one might have become a whole number
     return table, ""
 

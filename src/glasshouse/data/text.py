@@ -19,7 +19,7 @@ from glasshouse.data.values import is_text
 
 SAMPLE_BYTES = 1 << 17
 SAMPLE_ROWS = 500
-LETTERS_AT_ONCE = 1 << 18  # so that what is made on the way stays in the cache
+LETTERS_AT_ONCE = 1 << 17  # so that what is made on the way stays in the cache
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
               codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
@@ -234,24 +234,37 @@ def read_plain(
 
 
 def has_codes(body: bytes, separator: str, *, quoted: bool) -> bool:
-    """Whether a cell begins with a plus, or with a zero and another digit; numbers do not.
+    """Whether a cell begins as no number is written: +7, 007, -007, or the zero -0.
 
     Args:
         body: the text.
         separator: of its cells.
         quoted: whether there are quotation marks in it.
     """
-    letters = np.frombuffer(body, dtype=np.uint8)
-    for first in range(0, len(letters), LETTERS_AT_ONCE):
-        before = letters[first : first + LETTERS_AT_ONCE]
-        sign, digit = (letters[first + step :][: len(before)] for step in (1, 2))
-        begins = (before == ord(separator)) | (before == ord("\n"))
+    ends = (b"\n" + body[:3] + b"\n\n")[:4], body[-3:] + b"\n\n\n"
+    return any(_has_codes_inside(part, separator, quoted=quoted) for part in (*ends, body))
+
+
+def _has_codes_inside(body: bytes, separator: str, *, quoted: bool) -> bool:
+    """The same of cells that follow another letter and are followed by two more."""
+    letters, plus = np.frombuffer(body, dtype=np.uint8), b"+" in body
+    for first in range(0, len(letters) - 3, LETTERS_AT_ONCE):
+        last = min(first + LETTERS_AT_ONCE, len(letters) - 3)
+        before, sign, digit, after = (letters[first + step : last + step] for step in range(4))
+        begins = before == ord(separator)
+        begins |= before == ord("\n")
         if quoted:
             begins |= before == ord('"')
-        zeros = begins[: len(digit)] & (sign[: len(digit)] == ord("0")) & (digit - ord("0") < 10)
-        if zeros.any() or (begins[: len(sign)] & (sign == ord("+"))).any():
+        if plus and (begins & (sign == ord("+"))).any():
             return True
-    return body[:1] == b"+" or (body[:1] == b"0" and body[1:2].isdigit())
+        zeros = begins & (sign == ord("0"))
+        zeros &= digit - ord("0") < 10
+        begins &= sign == ord("-")
+        begins &= digit == ord("0")
+        begins &= after != ord(".")
+        if zeros.any() or begins.any():
+            return True
+    return False
 
 
 def _read_slowly(name: str, body: bytes, separator: str, notes: Notes) -> pl.DataFrame:
