@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from glasshouse.data.batches import Rows, _order_on_card, epoch, steps_per_epoch
+from glasshouse.data.batches import Epochs, Rows, _order_on_card, steps_per_epoch
 
 
 def rows(count: int, categories: bool = True, weights: bool = True) -> Rows:
@@ -25,7 +25,7 @@ def all_of(count: int, members: int) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(("count", "size"), [(10, 3), (9, 3), (5, 8), (1, 1), (7, 1)])
 def test_every_member_sees_every_row_once(count: int, size: int) -> None:
-    batches = list(epoch(rows(count), all_of(count, 4), size, torch.Generator().manual_seed(0)))
+    batches = list(Epochs(rows(count), size, torch.Generator().manual_seed(0)).next(all_of(count, 4)))
     assert len(batches) == steps_per_epoch(count, size)
     assert [batch.targets.shape for batch in batches[:-1]] == [(4, size)] * (len(batches) - 1)
     seen = torch.cat([batch.targets for batch in batches], 1) / 2
@@ -33,22 +33,23 @@ def test_every_member_sees_every_row_once(count: int, size: int) -> None:
 
 
 def test_what_belongs_to_a_row_stays_together() -> None:
-    for batch in epoch(rows(50), all_of(50, 3), 8, torch.Generator().manual_seed(0)):
-        place = batch.prepared[..., 0]
-        assert torch.equal(batch.prepared[..., 1], 10 * place)
-        assert torch.equal(batch.targets, 2 * place)
-        assert batch.categories is not None and torch.equal(batch.categories[..., 0].float(), place + 1000)
-        assert batch.weights is not None and torch.equal(batch.weights, 3 * place)
-    bare = next(epoch(rows(5, categories=False, weights=False), all_of(5, 2), 3, torch.Generator()))
+    passes = Epochs(rows(50), 8, torch.Generator().manual_seed(0))
+    for members in (3, 3, 2, 2):  # into the same memory, until a member leaves
+        for batch in passes.next(all_of(50, members)):
+            place = batch.prepared[..., 0]
+            assert len(place) == members
+            assert torch.equal(batch.prepared[..., 1], 10 * place)
+            assert torch.equal(batch.targets, 2 * place)
+            assert batch.categories is not None and torch.equal(batch.categories[..., 0].float(), place + 1000)
+            assert batch.weights is not None and torch.equal(batch.weights, 3 * place)
+    bare = next(Epochs(rows(5, categories=False, weights=False), 3, torch.Generator()).next(all_of(5, 2)))
     assert bare.categories is None and bare.weights is None
 
 
 def test_orders_differ_between_members_and_epochs_and_repeat_with_the_seed() -> None:
     def orders(seed: int, epochs: int) -> list[list[float]]:
-        generator = torch.Generator().manual_seed(seed)
-        passes = [
-            torch.cat([b.targets for b in epoch(rows(40), all_of(40, 3), 16, generator)], 1) for _ in range(epochs)
-        ]
+        every = Epochs(rows(40), 16, torch.Generator().manual_seed(seed))
+        passes = [torch.cat([b.targets for b in every.next(all_of(40, 3))], 1) for _ in range(epochs)]
         return [order.tolist() for one in passes for order in one]
 
     first = orders(0, 2)
@@ -77,10 +78,10 @@ def test_a_graphics_card_shuffles_all_at_once() -> None:
 
 def test_networks_that_own_rows_see_only_those() -> None:
     own = [torch.tensor([0, 2, 4, 6]), torch.tensor([1, 3, 5]), torch.tensor([5, 6, 0])]
-    generator = torch.Generator().manual_seed(0)
+    passes = Epochs(rows(7), 2, torch.Generator().manual_seed(0))
     seen: list[set[int]] = [set(), set(), set()]
     for _ in range(30):
-        targets = torch.cat([batch.targets for batch in epoch(rows(7), own, 2, generator)], 1) / 2
+        targets = torch.cat([batch.targets for batch in passes.next(own)], 1) / 2
         assert targets.shape == (3, 3), "as many as the one with the fewest"
         for place, order in enumerate(targets.tolist()):
             assert len(set(order)) == 3

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from glasshouse.core.records import Finished, MemberStopped
-from glasshouse.data.batches import Drawn, Rows, epoch
+from glasshouse.data.batches import Drawn, Epochs, Rows
 from glasshouse.network.pack import Pack
 from glasshouse.training import fit as room
 from glasshouse.training.captured import FIRST, CapturedStep
@@ -375,7 +375,7 @@ def test_every_member_goes_through_all_of_its_rows_in_an_order_of_its_own() -> N
     rows = Rows(torch.arange(50.0, device="cuda").unsqueeze(1), None, torch.arange(50.0, device="cuda"), None)
     own = (torch.arange(0, 40), torch.arange(9, 50), torch.arange(0, 40))
     generator = torch.Generator("cuda").manual_seed(3)
-    passes = [torch.cat([part.places for part in epoch(rows, own, 16, generator)], 1).cpu() for _ in range(2)]
+    passes = [torch.cat([part.places for part in Epochs(rows, 16, generator).next(own)], 1).cpu() for _ in range(2)]
     for order in passes:
         assert order.shape == (3, 40)
         for places, allowed in zip(order, own, strict=True):

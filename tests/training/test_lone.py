@@ -53,7 +53,7 @@ def both(loss: str, sizes: tuple[int, ...], drawn: bool) -> tuple[list[Tensor], 
     outputs, targets = a @ learnt[-1][:-1] + learnt[-1][-1], table.targets[places[0]]
     criterion = {"mse": nn.MSELoss(), "bce": nn.BCEWithLogitsLoss(), "cross_entropy": nn.CrossEntropyLoss()}[loss]
     value = criterion(outputs if loss == "cross_entropy" else outputs[:, 0], targets)
-    kinds = [type(product).__name__ for product in passes.memory[21].products]
+    kinds = [type(product).__name__ for product in passes.written[21].products]
     return [found[0], *grads], [value.detach(), *torch.autograd.grad(value, learnt)], kinds
 
 
@@ -83,17 +83,17 @@ def test_few_classes_are_computed_in_rows_and_what_is_small_by_all_threads_as_it
 
 @pytest.mark.parametrize("defect", ["bias", "part"])
 def test_a_part_that_is_forgotten_is_seen(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward = lone._Wide.forward
+    multiply = lone._Wide._multiply
 
     def wrong(self: lone._Wide) -> None:
         if defect == "part":
             self.weights = torch.cat([self.weights[:-1], 0 * self.weights[-1:]])
         else:
             self.bias = 0 * self.bias
-        forward(self)
+        multiply(self)
 
     monkeypatch.setattr(lone, "WIDE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(lone._Wide, "forward", wrong)
+    monkeypatch.setattr(lone._Wide, "_multiply", wrong)
     ours, theirs, kinds = both("mse", (12, 9, 1), False)
     assert kinds == ["_Wide", "_Product"] and not torch.allclose(ours[0], theirs[0], rtol=1e-3)

@@ -36,6 +36,13 @@ class Rows(NamedTuple):
             self.weights.index_select(0, flat).view(shape) if self.weights is not None else None,
         )
 
+    def put(self, places: Tensor, batch: Batch) -> None:
+        """Writes the rows at (members, batch) places into a batch that `at` has made of as many."""
+        flat = places.flatten()
+        for part, into in zip(self, batch, strict=True):
+            if part is not None and into is not None:
+                torch.index_select(part, 0, flat, out=into.view(len(flat), *part.shape[1:]))
+
 
 class Batch(NamedTuple):
     """What one step learns from: other rows for every member."""
@@ -81,25 +88,39 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     return max(1, -(-num_rows // batch_size))
 
 
-def epoch(rows: Rows, own: Sequence[Tensor], batch_size: int, generator: torch.Generator) -> Iterator[Batch | Drawn]:
-    """One pass over every network's own rows, each in its own random order.
+class Epochs:
+    """Passes over every network's own rows, each in its own random order.
 
     Args:
         rows: the rows that any of them learns from.
-        own: for each network the places of its rows; where one has more than another, the rest waits for the next pass.
         batch_size: rows of each network in a step.
         generator: the orders are drawn on its device: on a graphics card all at once, elsewhere network by network.
     """
-    drawn_on_card = generator.device.type == "cuda"
-    order = _order_on_card(own, generator) if drawn_on_card else _order(own, generator).to(rows.prepared.device)
-    if not drawn_on_card and order.numel() * rows.prepared.shape[1] <= AT_ONCE:
+
+    def __init__(self, rows: Rows, batch_size: int, generator: torch.Generator) -> None:
+        self.rows, self.batch_size, self.generator = rows, batch_size, generator
+        self.whole: Batch | None = None
+        self.batches: list[Batch] = []  # views of the whole
+
+    def next(self, own: Sequence[Tensor]) -> Iterator[Batch | Drawn]:
+        """The batches of one pass; they hold what they hold until the next pass begins.
+
+        Args:
+            own: for each network the places of its rows; where one has more than another, the rest waits for the next
+                pass.
+        """
+        device, drawn_on_card = self.rows.prepared.device, self.generator.device.type == "cuda"
+        order = _order_on_card(own, self.generator) if drawn_on_card else _order(own, self.generator).to(device)
+        if drawn_on_card or order.numel() * self.rows.prepared.shape[1] > AT_ONCE:
+            return (Drawn(self.rows, places) for places in order.split(self.batch_size, dim=1))
         # Little enough to be put in order once, and cut: a small network's step costs hardly more than a lookup.
-        whole = rows.at(order)
-        parts = ([] if part is None else part.split(batch_size, dim=1) for part in whole)
-        yield from (Batch(*batch) for batch in zip_longest(*parts))
-        return
-    for places in order.split(batch_size, dim=1):
-        yield Drawn(rows, places)
+        if self.whole is not None and self.whole.targets.shape == order.shape:
+            self.rows.put(order, self.whole)
+        else:
+            self.whole = self.rows.at(order)
+            parts = ([] if part is None else part.split(self.batch_size, dim=1) for part in self.whole)
+            self.batches = [Batch(*batch) for batch in zip_longest(*parts)]
+        return iter(self.batches)
 
 
 def _order(own: Sequence[Tensor], generator: torch.Generator) -> Tensor:

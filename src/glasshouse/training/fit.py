@@ -17,7 +17,7 @@ from torch import Tensor
 from glasshouse.core.errors import TrainingError
 from glasshouse.core.records import EpochEnd, Finished, LayerStatistics, MemberStopped, Record, Started
 from glasshouse.core.seeds import derive_seed
-from glasshouse.data.batches import Batch, Rows, epoch
+from glasshouse.data.batches import Batch, Epochs, Rows
 from glasshouse.data.encode import Features
 from glasshouse.network.layers import PackDropout
 from glasshouse.network.pack import Pack, build, initialise, stack
@@ -252,10 +252,11 @@ def _epochs(plan: Plan, state: _State, train: Rows, begin: float, watched: bool)
     own_way, taught = state.policies.own_way, train
     if own_way is not None and own_way.half:  # rounded once here instead of at every step
         taught = train._replace(prepared=train.prepared.bfloat16())
+    epochs = Epochs(taught, settings.training.batch_size or 1, order)
     while state.members and not pace.over:
         state.epoch += 1
         step_losses = []
-        batches = epoch(taught, state.own * len(state.members), settings.training.batch_size or 1, order)
+        batches = epochs.next(state.own * len(state.members))
         for step in train_epoch(state.pack, batches, state.policies, state.epoch):
             step_losses.append(step.losses)
             if watched:

@@ -2,12 +2,15 @@
 
     [a, 1] [W; b] = a W + b        [a, 1]ᵀ ∂z = [∂W; ∂b]
 
-One plain product for what takes two calls with a member axis: half the time for a small network.
+One plain product for what takes two calls with a member axis: half the time for a small network. All that a step of so
+many rows does is written down once, as calls without arguments into memory of their own, and then gone through: Python
+would take as long to find out what to call as torch takes to do it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,6 +19,7 @@ from torch import Tensor
 from glasshouse.data.batches import Batch, Drawn
 from glasshouse.training.passes import BENDS, FEW_OUTPUTS, LOSSES, Random
 
+Call = Callable[[], object]  # writes where it was told to when it was made
 WIDE = 4_000_000  # sums and products, by two, from which each thread takes a part of what a layer reads
 MOST_PARTS = 4
 
@@ -32,31 +36,28 @@ class _Product:
 
     def __init__(self, rows: Tensor, whole: Tensor, whole_grad: Tensor, z: Tensor) -> None:
         self.rows, self.whole, self.whole_grad, self.z = rows, whole, whole_grad, z
-        self.turned_rows, self.turned_whole = rows.mT, whole.mT
 
-    def forward(self) -> None:
-        """Fills z."""
-        torch.mm(self.rows, self.whole, out=self.z)
+    def forward(self) -> Call:
+        """What fills z."""
+        return partial(torch.mm, self.rows, self.whole, out=self.z)
 
-    def back(self, grad: Tensor) -> None:
-        """Fills the gradient of weight and bias from ∂z."""
-        torch.mm(self.turned_rows, grad, out=self.whole_grad)
+    def back(self, grad: Tensor) -> Call:
+        """What fills the gradient of weight and bias from ∂z."""
+        return partial(torch.mm, self.rows.mT, grad, out=self.whole_grad)
 
 
 class _Narrow(_Product):
     """A layer with few outputs: in rows what else stands in columns, as `passes` does it for a pack."""
 
-    def __init__(self, rows: Tensor, whole: Tensor, whole_grad: Tensor, z: Tensor) -> None:
-        super().__init__(rows, whole, whole_grad, z)
-        self.in_rows, self.grad_in_rows = torch.empty(z.shape[::-1]), torch.empty(whole.shape[::-1])
+    def forward(self) -> Call:
+        """What fills z."""
+        product = partial(torch.mm, self.whole.mT, self.rows.mT, out=torch.empty(self.z.shape[::-1]))
+        return lambda: self.z.copy_(product().mT)
 
-    def forward(self) -> None:
-        """Fills z."""
-        self.z.copy_(torch.mm(self.turned_whole, self.turned_rows, out=self.in_rows).mT)
-
-    def back(self, grad: Tensor) -> None:
-        """Fills the gradient of weight and bias from ∂z."""
-        self.whole_grad.copy_(torch.mm(grad.mT, self.rows, out=self.grad_in_rows).mT)
+    def back(self, grad: Tensor) -> Call:
+        """What fills the gradient of weight and bias from ∂z."""
+        product = partial(torch.mm, grad.mT, self.rows, out=torch.empty(self.whole.shape[::-1]))
+        return lambda: self.whole_grad.copy_(product().mT)
 
 
 class _Wide(_Product):
@@ -75,15 +76,21 @@ class _Wide(_Product):
         self.turned_parts = self.parts.mT
         self.sums = torch.empty(parts, *z.shape)
 
-    def forward(self) -> None:
-        """Fills z."""
+    def forward(self) -> Call:
+        """What fills z."""
+        return self._multiply
+
+    def back(self, grad: Tensor) -> Call:
+        """What fills the gradient of weight and bias from ∂z."""
+        return partial(self._multiply_back, grad)
+
+    def _multiply(self) -> None:
         first, *others = torch.bmm(self.parts, self.weights, out=self.sums)
         torch.add(first, self.bias, out=self.z)
         for other in others:
             self.z.add_(other)
 
-    def back(self, grad: Tensor) -> None:
-        """Fills the gradient of weight and bias from ∂z."""
+    def _multiply_back(self, grad: Tensor) -> None:
         torch.bmm(self.turned_parts, grad.expand(self.sums.shape), out=self.weight_grads)
         torch.sum(grad, 0, out=self.bias_grad)
 
@@ -100,15 +107,14 @@ def _squared_error(outputs: Tensor, grad: Tensor) -> Callable[[Tensor], Tensor]:
     return loss
 
 
-class _Memory(NamedTuple):
-    """What the batches of one size go through."""
+class _Written(NamedTuple):
+    """A step of batches of one size."""
 
     products: list[_Product]
-    batch: Tensor  # (1, rows, features) what comes in first
-    inputs: list[Tensor]  # of each layer, what comes in
-    grads: list[Tensor]  # ∂ of them
-    loss: Callable[[Tensor], Tensor]  # targets to the loss, and ∂ of the outputs into `grad`
-    grad: Tensor
+    batch: Tensor  # (1, rows, features) where the rows go
+    forward: list[Call]
+    loss: Callable[[Tensor], Tensor]  # targets to the loss; writes ∂ of the outputs
+    back: list[Call]
 
 
 class LonePasses:
@@ -122,51 +128,53 @@ class LonePasses:
     """
 
     def __init__(self, wholes: Sequence[Tensor], grads: Sequence[Tensor], activation: str, loss: str) -> None:
-        self.wholes, self.grads = wholes, grads
-        self.turned = [whole[:-1].mT for whole in wholes]
-        self.bend, self.bend_back = BENDS[activation]
-        self.loss = loss
-        self.memory: dict[int, _Memory] = {}
+        self.wholes, self.grads, self.activation, self.loss = wholes, grads, activation, loss
+        self.written: dict[int, _Written] = {}
 
     def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
         """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
         size = drawn.size
-        products, batch, inputs, grads, loss, grad = self.memory.get(size) or self._new_memory(size)
+        _, batch, forward, loss, back = self.written.get(size) or self._write(size)
         if isinstance(drawn, Drawn):
             rows, places = drawn.rows, drawn.places[0]
-            torch.index_select(rows.prepared, 0, places, out=inputs[0])
+            torch.index_select(rows.prepared, 0, places, out=batch[0])
             targets = rows.targets.index_select(0, places)
         else:
             batch.copy_(drawn.prepared)
             targets = drawn.targets
-        *hidden, head = products
-        for product in hidden:
-            product.forward()
-            self.bend(product.z)
-        head.forward()
+        for call in forward:
+            call()
         losses = loss(targets)
-        for layer in range(len(hidden), 0, -1):
-            products[layer].back(grad)
-            grad = self.bend_back(torch.mm(grad, self.turned[layer], out=grads[layer]), inputs[layer])
-        products[0].back(grad)
+        for call in back:
+            call()
         return losses
 
-    def _new_memory(self, size: int) -> _Memory:
+    def _write(self, size: int) -> _Written:
         ones = [whole.new_ones(size, len(whole)) for whole in self.wholes]
         inputs = [each[:, :-1] for each in ones]
         outputs = self.wholes[-1].new_empty(size, self.wholes[-1].shape[1])
-        grad = torch.empty_like(outputs)
+        head_grad = torch.empty_like(outputs)
         products = [
             _product(*parts) for parts in zip(ones, self.wholes, self.grads, [*inputs[1:], outputs], strict=True)
         ]
-        grads = [torch.empty_like(each, memory_format=torch.contiguous_format) for each in inputs]
+        bend, bend_back = BENDS[self.activation]
+        *hidden, head = products
+        forward = [call for layer in hidden for call in (layer.forward(), partial(bend, layer.z))]
+        back: list[Call] = []
+        grad = head_grad
+        for layer, whole, a in zip(products[:0:-1], self.wholes[:0:-1], inputs[:0:-1], strict=True):
+            into = torch.empty_like(a, memory_format=torch.contiguous_format)
+            back += [layer.back(grad), partial(torch.mm, grad, whole[:-1].mT, out=into), partial(bend_back, into, a)]
+            grad = into
+        back.append(products[0].back(grad))
         if self.loss == "mse":
-            loss = _squared_error(outputs, grad)
+            loss = _squared_error(outputs, head_grad)
         else:
             losses = LOSSES[self.loss]
-            loss = lambda targets: losses(outputs, targets.view(-1), grad)  # noqa: E731
-        self.memory[size] = _Memory(products, inputs[0].unsqueeze(0), inputs, grads, loss, grad)
-        return self.memory[size]
+            loss = lambda targets: losses(outputs, targets.view(-1), head_grad)  # noqa: E731
+        written = _Written(products, inputs[0].unsqueeze(0), [*forward, head.forward()], loss, back)
+        self.written[size] = written
+        return written
 
 
 def _product(rows: Tensor, whole: Tensor, whole_grad: Tensor, z: Tensor) -> _Product:
