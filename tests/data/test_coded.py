@@ -44,7 +44,7 @@ def test_gathered_cells_are_the_cells(parts: list[list[str]], seen: float) -> No
 @pytest.mark.parametrize(
     ("parts", "kept"),
     [
-        ([["1", "2"], ["3", ""]], pl.Int64()),
+        ([["1", "2"], ["3", ""]], pl.Int32()),
         ([["1.5", "2.0"], ["-0.0", ""]], pl.Float64()),
         ([["1", "2"], ["3.5"]], pl.Float64()),
         ([["", ""], ["3.5"], ["4.25"]], pl.Float64()),
@@ -52,7 +52,9 @@ def test_gathered_cells_are_the_cells(parts: list[list[str]], seen: float) -> No
         ([["1.5", "007"]], pl.String()),
         ([["1.5", "inf"]], pl.String()),
         ([["1.5", "NA"], ["nan", "", "?"]], pl.Float64()),
-        ([["15", "NA"], ["nan", "", "?"]], pl.Int64()),
+        ([["15", "NA"], ["nan", "", "?"]], pl.Int32()),
+        ([["1", "2"], ["3000000000", ""]], pl.Int64()),
+        ([["-2147483648"], ["2147483647"]], pl.Int32()),
         ([["15", "none"]], pl.String()),
         ([["1.5", "+nan"]], pl.String()),
         ([["2015-01-31 12:30:00", "NULL"], ["NaT"]], pl.Datetime("us")),
@@ -108,7 +110,8 @@ def test_labels_may_become_too_many_while_some_are_on_their_way() -> None:
 @pytest.mark.parametrize(
     ("cells", "kept", "at_once"),
     [
-        ([str(number) for number in range(-5, 5)], pl.Int64(), pl.Int64()),
+        ([str(number) for number in range(-5, 5)], pl.Int32(), pl.Int32()),
+        ([str(number * 10**9) for number in range(9)], pl.Int64(), pl.Int64()),
         (["", *(f"{number}.50" for number in range(9))], pl.Float64(), pl.Float64()),
         (["NA", *(str(number) for number in range(9))], pl.Enum, None),
         (["007", *(str(number) for number in range(9))], pl.Enum, None),
@@ -138,15 +141,19 @@ def test_many_labels_that_are_numbers_become_numbers(
 
 def test_whole_numbers_on_their_way_become_what_the_column_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glasshouse.data.coded.SEEN_BEFORE", 0)
-    for odd, kept in (("1.5", pl.Float64()), ("word", pl.String())):
+    for odd, value, kept in (
+        ("1.5", 1.5, pl.Float64()),
+        ("5000000000", 5 * 10**9, pl.Int64()),
+        ("word", "", pl.String()),
+    ):
         column = Gathering(plain=True)
         column.add(pl.Series(["1", "-2"]))
-        assert column.type == pl.Int64()
+        assert column.type == pl.Int32()
         column.add(pl.Series([odd]), "type")
-        column.add(pl.Series([3, None], dtype=pl.Int64()))
+        column.add(pl.Series([3, None], dtype=pl.Int32()))
         whole = column.column("a")
         assert whole.dtype == kept
-        assert whole.to_list() == ([1.0, -2.0, 1.5, 3.0, None] if odd == "1.5" else ["1", "-2", odd, "3", ""])
+        assert whole.to_list() == ([1, -2, value, 3, None] if value else ["1", "-2", odd, "3", ""])
 
 
 def test_codes_know_gaps_and_values_that_no_row_has() -> None:

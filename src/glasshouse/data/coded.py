@@ -98,7 +98,7 @@ class Gathering:
 
     def __init__(self, *, plain: bool) -> None:
         """Nothing is gathered yet; `plain` says whether what looks like a number or a time is nothing else here."""
-        self._ways: list[_Way] = [_as_whole, _as_float, _as_moment] if plain else []
+        self._ways: list[_Way] = [_as_small, _as_whole, _as_float, _as_moment] if plain else []
         self._known = pl.Series([""])  # an empty cell, which polars reads as null, has the first code
         self._type: pl.Enum | None = pl.Enum(self._known)  # made anew only where a value is: it holds a table of them
         self._pieces: list[pl.Series] = []
@@ -214,8 +214,12 @@ def _codes(cells: pl.Series, known: pl.Enum) -> pl.Series:
     return cells.cast(known, strict=False).to_physical().cast(pl.UInt16)
 
 
-def _as_whole(cells: pl.Series) -> pl.Series | None:
-    found = cells.cast(pl.Int64, strict=False)
+def _as_small(cells: pl.Series) -> pl.Series | None:
+    return _as_whole(cells, pl.Int32())
+
+
+def _as_whole(cells: pl.Series, type: pl.DataType = pl.Int64()) -> pl.Series | None:  # noqa: B008 - it holds nothing
+    found = cells.cast(type, strict=False)
     return found if _gaps_are_gaps(found, cells) and (found.cast(pl.String) == cells).all() else None
 
 
@@ -238,7 +242,7 @@ def _as_moment(cells: pl.Series) -> pl.Series | None:
 
 
 _Way = Callable[[pl.Series], pl.Series | None]
-_READ_AT_ONCE: dict[_Way, pl.DataType] = {_as_whole: pl.Int64(), _as_float: pl.Float64()}
+_READ_AT_ONCE: dict[_Way, pl.DataType] = {_as_small: pl.Int32(), _as_whole: pl.Int64(), _as_float: pl.Float64()}
 
 
 def any_whole(numbers: pl.Series) -> bool:

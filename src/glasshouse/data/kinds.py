@@ -206,7 +206,7 @@ def _numbers(series: pl.Series, labels: Labels, reading: Reading, values: Floats
 
 def _are_exact(whole: pl.Series) -> bool:
     """Whether none of these whole numbers changes when it becomes a float."""
-    return bool(whole.is_between(-(2**53), 2**53).all())
+    return whole.dtype == pl.Int32 or bool(whole.is_between(-(2**53), 2**53).all())
 
 
 def _datetime(series: pl.Series, labels: Labels, reading: Reading) -> Column:

@@ -73,7 +73,7 @@ class Labels:
 
 def labels_unwritten(series: pl.Series, reading: Reading) -> Labels | None:
     """The labels of a column of many different numbers or times without writing them out; None for any other column."""
-    suits = series.dtype.is_float() or series.dtype in (pl.Int64, pl.Datetime)
+    suits = series.dtype.is_float() or series.dtype in (pl.Int32, pl.Int64, pl.Datetime)
     if len(series) < _MANY or reading.missing or not suits:
         return None
     finite = series.is_finite() if series.dtype.is_float() else series.is_not_null()
