@@ -349,6 +349,27 @@ def test_whole_numbers_are_read_as_such_until_one_is_none(
         assert infer_schema(frame, "target") == infer_schema(whole, "target")
 
 
+@pytest.mark.parametrize(("beside", "at_once"), [("{:02d}/05/2015", True), ("{:02d}:30", True), ("{:03d}", False)])
+def test_dates_are_no_codes_beside_which_numbers_have_to_be_proved(
+    beside: str, at_once: bool, tmp_path: Path, in_pieces: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{row * 7919 % 4001},{beside.format(1 + row % 12)},{row / 7}" for row in range(ROWS)]
+    said: list[str] = []
+    typed = pieces._typed
+
+    def look(*args: Any, **how: Any) -> Any:
+        found = typed(*args, **how)
+        said.append(found[1])
+        return found
+
+    in_pieces.setattr(pieces, "_typed", look)
+    in_pieces.setattr(pieces, "PIECE", 600)
+    path = write(tmp_path, ["x,y,target", *lines])
+    frame = read(path)
+    assert said and ("codes" not in said) == at_once
+    assert_same_cells(frame, in_one_go(path))
+
+
 def moment(row: int) -> str:
     return (
         f"{1990 + row % 30}-{1 + row % 12:02d}-{1 + row % 28:02d} {row % 24:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}"

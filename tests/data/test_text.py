@@ -24,8 +24,34 @@ def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator:
         assert text.has_blank_edges(body.encode(), separator) is expected
 
 
-CODES = ["007,1\n", "1,2\n00,1\n", '1,"01"\n', "1,2\n3,04", "-01,1", "5,-0", "-0,5\n", '"-0"', "1,+7\n", "+7", "a\n+"]
-NO_CODES = ["0,0\n0.1,10\n", "-0.5,-10\n", "0", "", "1,0", "a01,2:00", "-", "1,-", "a+7,a-07"]
+CODES = [
+    "007,1\n",
+    "1,2\n00,1\n",
+    '1,"01"\n',
+    "1,2\n3,04",
+    "-01,1",
+    "5,-0",
+    "-0,5\n",
+    '"-0"',
+    "1,+7\n",
+    "+7",
+    "a\n+",
+    "01.02.2015",
+]
+NO_CODES = [
+    "0,0\n0.1,10\n",
+    "-0.5,-10\n",
+    "0",
+    "",
+    "1,0",
+    "a01,2:00",
+    "-",
+    "1,-",
+    "a+7,a-07",
+    "01/31/2015",
+    "5,09:30\n",
+    "01-31-2015",
+]
 
 
 @pytest.mark.parametrize(("body", "found"), [*((body, True) for body in CODES), *((body, False) for body in NO_CODES)])
@@ -36,14 +62,14 @@ def test_codes_are_found(body: str, found: bool, at_once: int, monkeypatch: pyte
 
 
 @given(
-    st.text(alphabet='01.+-,;a\n"', max_size=14),
+    st.text(alphabet='01.+-/:,;a\n"', max_size=14),
     st.sampled_from([",", ";"]),
     st.booleans(),
     st.sampled_from([1, 3, 99]),
 )
 def test_codes_are_found_wherever_the_pieces_are_cut(body: str, separator: str, quoted: bool, at_once: int) -> None:
     borders = "\n" + separator + '"' * quoted
-    expected = re.search(rf"(\A|[{borders}])" + r"(\+|0\d|-0(?!\.))", body) is not None
+    expected = re.search(rf"(\A|[{borders}])" + r"(\+|0\d(?![/:-])|-0(?!\.))", body) is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "LETTERS_AT_ONCE", at_once)
         assert text.has_codes(body.encode(), separator, quoted=quoted) is expected

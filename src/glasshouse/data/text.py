@@ -19,6 +19,7 @@ from glasshouse.data.values import is_text
 
 SAMPLE_BYTES = 1 << 17
 SAMPLE_ROWS = 500
+_IN_DATES = np.frombuffer(b"/:-", dtype=np.uint8)  # follow two digits in 01/31/2015 and 09:30, and in no number
 LETTERS_AT_ONCE = 1 << 17  # so that what is made on the way stays in the cache
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": WHITESPACE}
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
@@ -234,7 +235,7 @@ def read_plain(
 
 
 def has_codes(body: bytes, separator: str, *, quoted: bool) -> bool:
-    """Whether a cell begins as no number is written: +7, 007, -007, or the zero -0.
+    """Whether a cell begins as no number is written: +7, 007, -007, or the zero -0; not 01/31/2015, which is none.
 
     Args:
         body: the text.
@@ -259,10 +260,12 @@ def _has_codes_inside(body: bytes, separator: str, *, quoted: bool) -> bool:
             return True
         zeros = begins & (sign == ord("0"))
         zeros &= digit - ord("0") < 10
+        if zeros.any() and np.isin(after[zeros], _IN_DATES, invert=True).any():
+            return True
         begins &= sign == ord("-")
         begins &= digit == ord("0")
         begins &= after != ord(".")
-        if zeros.any() or begins.any():
+        if begins.any():
             return True
     return False
 
