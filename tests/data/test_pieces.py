@@ -290,38 +290,42 @@ def test_a_column_that_stops_being_numbers_late_is_read_again(
         assert infer_schema(frame, "target") == infer_schema(whole, "target")
 
 
-def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
-    """The quick way is taken, and left where a cell is something else."""
-    random = np.random.default_rng(0)
-    lines = [f"{value:.3f},{'abcd'[row % 4]},{row % 3}" for row, value in enumerate(random.normal(size=ROWS) * 1e4)]
-    said: list[bool] = []
-    asked: list[list[pl.DataType | None]] = []
+def told_types(patch: pytest.MonkeyPatch) -> list[tuple[list[pl.DataType | None], str]]:
+    """A list that grows with every piece: what it is to be read as, and why it cannot."""
+    asked: list[tuple[list[pl.DataType | None], str]] = []
     typed = pieces._typed
 
     def look(piece: bytes, types: list[pl.DataType | None], *args: Any, **how: Any) -> Any:
         found = typed(piece, types, *args, **how)
-        said.append(found[0] is not None)
-        asked.append(types)
+        asked.append((types, found[1]))
         return found
 
-    in_pieces.setattr(pieces, "_typed", look)
+    patch.setattr(pieces, "_typed", look)
+    return asked
+
+
+def test_pieces_are_read_as_what_they_hold(tmp_path: Path, in_pieces: pytest.MonkeyPatch) -> None:
+    """The quick way is taken, and left where a cell is something else."""
+    random = np.random.default_rng(0)
+    lines = [f"{value:.3f},{'abcd'[row % 4]},{row % 3}" for row, value in enumerate(random.normal(size=ROWS) * 1e4)]
+    asked = told_types(in_pieces)
     in_pieces.setattr(pieces, "PIECE", 300)
     frame = read(write(tmp_path, ["x,y,target", *lines]))
-    assert len(said) > 10
-    assert all(said)
+    assert len(asked) > 10
+    assert not any(again for _, again in asked)
     assert [type(column.dtype) for column in frame.table] == [pl.Float64, pl.Enum, pl.Enum]
     whole = ["12" + line[line.index(",") :] if row in (200, 300, 392) else line for row, line in enumerate(lines)]
     # A new label says nothing about the numbers; codes with leading zeros make whole ones suspicious.
     new = [line.replace(",a,", f",new{row},") if row in (300, 392) else line for row, line in enumerate(whole)]
     codes = [line.replace(",b,", ",00,") for line in whole]
     for changed, read_at_once in ((new, [True, False, True]), (codes, [False, True, True])):
-        said.clear()
+        asked.clear()
         path = write(tmp_path, ["x,y,target", *changed])
         frame = read(path)
         assert [type(column.dtype) for column in frame.table] == [pl.Float64, pl.Enum, pl.Enum]
         assert_same_cells(frame, in_one_go(path))
-        assert said.count(False) == 1, "once read again, a column is not read so any more"
-        assert [type is not None for type in asked[-1]] == read_at_once
+        assert sum(bool(again) for _, again in asked) == 1, "once read again, a column is not read so any more"
+        assert [type is not None for type in asked[-1][0]] == read_at_once
 
 
 @pytest.mark.parametrize("odd", ["", "-0", "-07", "007", "+5", "1.5", "NA", "word", "9" * 10, "9" * 20])
@@ -329,17 +333,10 @@ def test_whole_numbers_are_read_as_such_until_one_is_none(
     odd: str, tmp_path: Path, in_pieces: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{row * 7919 % 4001 - 2000},{row % 2},{row / 7}" for row in range(ROWS)]
-    asked: list[list[pl.DataType | None]] = []
-    typed = pieces._typed
-
-    def look(piece: bytes, types: list[pl.DataType | None], *args: Any, **how: Any) -> Any:
-        asked.append(types)
-        return typed(piece, types, *args, **how)
-
-    in_pieces.setattr(pieces, "_typed", look)
+    asked = told_types(in_pieces)
     in_pieces.setattr(pieces, "PIECE", 300)
     assert read(write(tmp_path, ["x,y,target", *lines])).table["x"].dtype == pl.Int32()
-    assert [types[0] for types in asked].count(pl.Int32()) > len(asked) / 2
+    assert [types[0] for types, _ in asked].count(pl.Int32()) > len(asked) / 2
     for row in (ROWS // 2, ROWS - 1):
         changed = [f"{odd}{line[line.index(',') :]}" if place == row else line for place, line in enumerate(lines)]
         path = write(tmp_path, ["x,y,target", *changed])
@@ -354,19 +351,11 @@ def test_dates_are_no_codes_beside_which_numbers_have_to_be_proved(
     beside: str, at_once: bool, tmp_path: Path, in_pieces: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{row * 7919 % 4001},{beside.format(1 + row % 12)},{row / 7}" for row in range(ROWS)]
-    said: list[str] = []
-    typed = pieces._typed
-
-    def look(*args: Any, **how: Any) -> Any:
-        found = typed(*args, **how)
-        said.append(found[1])
-        return found
-
-    in_pieces.setattr(pieces, "_typed", look)
+    asked = told_types(in_pieces)
     in_pieces.setattr(pieces, "PIECE", 600)
     path = write(tmp_path, ["x,y,target", *lines])
     frame = read(path)
-    assert said and ("codes" not in said) == at_once
+    assert asked and ("codes" not in [again for _, again in asked]) == at_once
     assert_same_cells(frame, in_one_go(path))
 
 
