@@ -25,33 +25,13 @@ def test_blank_edges_are_found_wherever_the_pieces_are_cut(body: str, separator:
 
 
 CODES = [
-    "007,1\n",
-    "1,2\n00,1\n",
-    '1,"01"\n',
-    "1,2\n3,04",
-    "-01,1",
-    "5,-0",
-    "-0,5\n",
-    '"-0"',
-    "1,+7\n",
-    "+7",
-    "a\n+",
-    "01.02.2015",
-]
+    "007,1\n", "1,2\n00,1\n", '1,"01"\n', "1,2\n3,04", "-01,1", "5,-0", "-0,5\n", '"-0"', "1,+7\n",
+    "+7", "a\n+", "01.02.2015",
+]  # fmt: skip
 NO_CODES = [
-    "0,0\n0.1,10\n",
-    "-0.5,-10\n",
-    "0",
-    "",
-    "1,0",
-    "a01,2:00",
-    "-",
-    "1,-",
-    "a+7,a-07",
-    "01/31/2015",
-    "5,09:30\n",
-    "01-31-2015",
-]
+    "0,0\n0.1,10\n", "-0.5,-10\n", "0", "", "1,0", "a01,2:00", "-", "1,-", "a+7,a-07",
+    "01/31/2015", "5,09:30\n", "01-31-2015",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "found"), [*((body, True) for body in CODES), *((body, False) for body in NO_CODES)])
@@ -61,17 +41,22 @@ def test_codes_are_found(body: str, found: bool, at_once: int, monkeypatch: pyte
     assert text.has_codes(body.encode(), ",", quoted='"' in body) == found
 
 
+@pytest.mark.parametrize("separator", [":", "/", "-"])
+def test_what_separates_cells_makes_no_date_of_a_code(separator: str) -> None:
+    assert text.has_codes(f"5{separator}6\n01{separator}7\n".encode(), separator, quoted=False)
+    assert not text.has_codes(f"5{separator}6\n10{separator}7\n".encode(), separator, quoted=False)
+
+
 @given(
     st.text(alphabet='01.+-/:,;a\n"', max_size=14),
-    st.sampled_from([",", ";"]),
+    st.sampled_from([",", ";", ":", "/", "-"]),
     st.booleans(),
     st.sampled_from([1, 3, 99]),
 )
 def test_codes_are_found_wherever_the_pieces_are_cut(body: str, separator: str, quoted: bool, at_once: int) -> None:
-    borders = re.escape("\n" + separator) + '"' * quoted
-    expected = (
-        re.search(rf"(\A|[{borders}])" + rf"(\+|0\d(?![{'/:-'.replace(separator, '')}])|-0(?!\.))", body) is not None
-    )
+    borders, in_dates = re.escape("\n" + separator) + '"' * quoted, "/:-".replace(separator, "")
+    code = rf"(\A|[{borders}])(\+|0\d(?![{in_dates}])|-0(?!\.))"
+    expected = re.search(code, body) is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "LETTERS_AT_ONCE", at_once)
         assert text.has_codes(body.encode(), separator, quoted=quoted) is expected
