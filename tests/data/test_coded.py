@@ -112,13 +112,13 @@ def test_labels_may_become_too_many_while_some_are_on_their_way() -> None:
     [
         ([str(number) for number in range(-5, 5)], pl.Int32(), pl.Int32()),
         ([str(number * 10**9) for number in range(9)], pl.Int64(), pl.Int64()),
-        (["", *(f"{number}.50" for number in range(9))], pl.Float64(), pl.Float64()),
+        (["", *(f"{number}.50" for number in range(9))], pl.Enum, None),
         (["NA", *(str(number) for number in range(9))], pl.Enum, None),
         (["007", *(str(number) for number in range(9))], pl.Enum, None),
         (["word", *(f"{number}.5" for number in range(9))], pl.Enum, None),
     ],
 )
-def test_many_labels_that_are_numbers_become_numbers(
+def test_many_labels_that_are_whole_numbers_become_numbers(
     cells: list[str], kept: pl.DataType, at_once: pl.DataType | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("glasshouse.data.coded._FEW", 7)
@@ -137,6 +137,24 @@ def test_many_labels_that_are_numbers_become_numbers(
     every = pl.Series([*cells[:5] * 5, *cells * 2, *cells[:5], *cells])
     expected = every.set(every == "", None).cast(kept) if at_once else every
     assert (whole if at_once else as_written(whole)).to_list() == expected.to_list()
+
+
+@pytest.mark.parametrize("odd", ["word", "007", "-0"])
+def test_whole_numbers_that_repeat_are_codes_again_after_something_else(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glasshouse.data.coded._FEW", 7)
+    cells = [str(number) for number in range(10)] * 4
+    column = Gathering(plain=True)
+    for part in (cells, ["", *cells], [odd, *cells], cells):
+        column.add(pl.Series(part))
+    whole = column.column("a")
+    assert isinstance(whole.dtype, pl.Enum) and whole.n_chunks() == 1
+    assert as_written(whole).to_list() == [*cells, "", *cells, odd, *cells, *cells]
+    column = Gathering(plain=True)
+    for part in ([str(number) for number in range(100)], [odd]):
+        column.add(pl.Series(part))
+    assert column.column("a").dtype == (pl.Float64() if odd == "-0" else pl.String()), "these repeat too little"
 
 
 def test_whole_numbers_on_their_way_become_what_the_column_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,10 +90,10 @@ def written(series: pl.Series) -> pl.Series:
 class Gathering:
     """One column of a text file, put together from the pieces that are read one after the other.
 
-    A column whose values repeat becomes an Enum, whose codes take one or two bytes, but for more than a few numbers:
-    these are read far faster as such. Another becomes numbers or times, null where a cell says that there is nothing,
-    if all others are whole numbers as polars writes them, or any plain numbers, or times such as 2015-01-31 12:30:00.
-    What is neither stays strings.
+    A column whose values repeat becomes an Enum, whose codes take one or two bytes, but for more than a few whole
+    numbers: these are read far faster as such, and lose nothing by it. Another becomes numbers or times, null where a
+    cell says that there is nothing, if all others are whole numbers as polars writes them, or any plain numbers, or
+    times such as 2015-01-31 12:30:00. What is neither stays strings.
     """
 
     def __init__(self, *, plain: bool) -> None:
@@ -140,7 +140,7 @@ class Gathering:
             self._pieces.append(codes)
             self._failed |= again == "type" and self._fresh
             if self._fresh and len(self._known) > _FEW:
-                self._become_numbers()
+                self._become_whole_numbers()
             return
         if not isinstance(cells.dtype, pl.String) and cells.dtype != self._numbers:
             cells = as_written(cells)
@@ -155,7 +155,10 @@ class Gathering:
         elif self._ways[0] is _as_float:
             self.spoilt = True
         else:
-            self._add_all([*(as_written(piece) for piece in self._pieces), cells])
+            every = [*(as_written(piece) for piece in self._pieces), cells]
+            if not self._gaps_lost and self._become_codes(every):
+                return
+            self._add_all(every)
             self.spoilt = self._gaps_lost and not self._ways
 
     def _encoded(self, cells: pl.Series, known: pl.Enum) -> pl.Series | None:
@@ -172,9 +175,9 @@ class Gathering:
             codes = codes.scatter(places, _codes(unknown, self._type))
         return codes
 
-    def _become_numbers(self) -> None:
-        """From codes to numbers, if all labels are such and only an empty cell says that there is none."""
-        while self._ways and self._ways[0] in _READ_AT_ONCE:
+    def _become_whole_numbers(self) -> None:
+        """From codes to whole numbers, if all labels are such and only an empty cell says that there is none."""
+        while self._ways and self._ways[0] in (_as_small, _as_whole):
             found = self._ways[0](self._known)
             if found is None:  # nor will it suit them later
                 del self._ways[0]
@@ -182,6 +185,19 @@ class Gathering:
             if found.null_count() == 1:
                 self._pieces, self._type = [found[piece] for piece in self._pieces], None
             return
+
+    def _become_codes(self, pieces: list[pl.Series]) -> bool:
+        """From numbers or times to codes, as if they had been codes from the beginning; whether they repeat enough."""
+        self._known = pl.Series([""])
+        found: list[pl.Series] = []
+        for piece in pieces:
+            self._type = pl.Enum(self._known)
+            if (codes := self._encoded(piece, self._type)) is None:
+                self._type = None
+                return False
+            found.append(codes)
+        self._pieces = found
+        return True
 
     def _made(self, cells: pl.Series) -> pl.Series | None:
         """What the first way makes of strings, or None where it does not suit them."""
