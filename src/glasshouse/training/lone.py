@@ -110,7 +110,6 @@ def _squared_error(outputs: Tensor, grad: Tensor) -> Callable[[Tensor], Tensor]:
 class _Written(NamedTuple):
     """A step of batches of one size."""
 
-    products: list[_Product]
     batch: Tensor  # (1, rows, features) where the rows go
     forward: list[Call]
     loss: Callable[[Tensor], Tensor]  # targets to the loss; writes ∂ of the outputs
@@ -134,7 +133,7 @@ class LonePasses:
     def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
         """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
         size = drawn.size
-        _, batch, forward, loss, back = self.written.get(size) or self._write(size)
+        batch, forward, loss, back = self.written.get(size) or self._write(size)
         if isinstance(drawn, Drawn):
             rows, places = drawn.rows, drawn.places[0]
             torch.index_select(rows.prepared, 0, places, out=batch[0])
@@ -172,7 +171,7 @@ class LonePasses:
         else:
             losses = LOSSES[self.loss]
             loss = lambda targets: losses(outputs, targets.view(-1), head_grad)  # noqa: E731
-        written = _Written(products, inputs[0].unsqueeze(0), [*forward, head.forward()], loss, back)
+        written = _Written(inputs[0].unsqueeze(0), [*forward, head.forward()], loss, back)
         self.written[size] = written
         return written
 
