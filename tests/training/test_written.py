@@ -350,6 +350,34 @@ def test_half_as_many_bits_change_the_gradients_by_little(loss: str, settings: d
     assert 1e-5 < max(found) < ROUNDED, "rounded, and not by more"
 
 
+def test_relu_in_half_is_torchs_for_every_number() -> None:
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
+    z = every[~every.isnan()]
+    bend, back = passes._RELU_IN_HALF
+    a, grad = z.clone(), z.flip(0)
+    bend(a)
+    assert torch.equal(a, torch.relu(z)), "both infinities, both zeros and what is denormal among them"
+    back(grad, a)
+    assert torch.equal(grad, torch.where(z > 0, z.flip(0), 0.0))
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce", "cross_entropy"])
+def test_a_step_in_half_takes_relu_as_torch_does(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**WAYS_AROUND, "network__dropout": 0.0}
+    found = stepped(loss, "relu", tolerance=0.02, half=True, **settings)[0]()
+    used: list[torch.dtype] = []
+    bend, back = passes.BENDS["relu"]
+
+    def noted(z: torch.Tensor) -> torch.Tensor:
+        used.append(z.dtype)
+        return bend(z)
+
+    monkeypatch.setattr(passes, "_RELU_IN_HALF", (noted, back))
+    expected = stepped(loss, "relu", tolerance=0.02, half=True, **settings)[0]()
+    assert set(used) == {torch.bfloat16}
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
 def test_a_slope_that_is_off_is_seen_behind_the_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     bend, back = passes.BENDS["tanh"]
     monkeypatch.setitem(passes.BENDS, "tanh", (bend, lambda grad, a: back(grad, a).mul_(1.1)))

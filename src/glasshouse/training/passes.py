@@ -46,6 +46,17 @@ BENDS: dict[str, Bends] = {
 }
 
 
+def _relu_back_in_half(grad: Tensor, a: Tensor) -> Tensor:
+    whole = grad.view(torch.int16)
+    _relu_back(whole, a.view(torch.int16), 0, grad_input=whole)
+    return grad
+
+
+# What is negative in bfloat16 is negative as a whole number of 16 bits as well, and torch takes a sixth of the time for
+# those. (Of values that are none, those with a sign become 0 too: a member that diverges shows where it is judged.)
+_RELU_IN_HALF: Bends = (lambda z: z.view(torch.int16).clamp_min_(0), _relu_back_in_half)
+
+
 @cache
 def _number(value: float) -> Tensor:
     """A number as a tensor: torch would make one of it at every call, which takes longer than the product."""
@@ -273,12 +284,11 @@ class _Head:
             torch.bmm(self.grad_in_rows, self.a, out=self.weight_grad)
             if not self.one:
                 self.layer.weight_grad.copy_(self.weight_grad.mT)
-        if self.one:
-            torch.mul(self.grad, self.turned, out=before)
-        elif self.exact is None:
-            torch.bmm(self.grad, self.turned, out=before)
+        multiply = torch.mul if self.one else torch.bmm
+        if self.exact is None:
+            multiply(self.grad, self.turned, out=before)
         else:
-            before.copy_(torch.bmm(self.grad, self.turned, out=self.exact))
+            before.copy_(multiply(self.grad, self.turned, out=self.exact))
 
 
 class Common(NamedTuple):
@@ -307,7 +317,9 @@ class Passes:
         self.members, self.scratch = members, scratch
         self.layers = [layer.of(members) for layer in layers]
         self.dtype = self.layers[0].weight.dtype
-        self.bends, self.loss = BENDS[common.activation], LOSSES[common.loss]
+        self.loss = LOSSES[common.loss]
+        in_half = common.activation == "relu" and self.dtype == torch.bfloat16
+        self.bends = _RELU_IN_HALF if in_half else BENDS[common.activation]
         tables, dropout = common.tables, common.dropout
         self.tables = None if tables is None else Lookup(tables.weight[members], tables.grad[members], tables.offsets)
         self.reads = [_Read(alike, slice(some)) for some, alike in runs(features)]

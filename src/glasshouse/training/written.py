@@ -55,7 +55,7 @@ from glasshouse.training.passes import (
 from glasshouse.training.plan import Plan
 
 Views = dict[int, list[Tensor]]  # by a parameter's identity: its values, its gradient, and what else is asked for
-TOGETHER = 1 << 20  # bytes of one layer's activations that go together: so many stay in the caches of two cores
+TOGETHER = 1 << 21  # bytes of one layer's activations that go together: so many stay in the caches of two cores
 WORTH_SHARING = 5e-3  # seconds of one thread from which a step's members are shared out among several
 DRAWN = 2.6e9  # units that dropout draws in a second
 
