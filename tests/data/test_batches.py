@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from glasshouse.data.batches import Epochs, Rows, _order_on_card, steps_per_epoch
+from glasshouse.data.batches import Batch, Drawn, Epochs, Rows, _order_on_card, steps_per_epoch
 
 
 def rows(count: int, categories: bool = True, weights: bool = True) -> Rows:
@@ -44,6 +44,20 @@ def test_what_belongs_to_a_row_stays_together() -> None:
             assert batch.weights is not None and torch.equal(batch.weights, 3 * place)
     bare = next(Epochs(rows(5, categories=False, weights=False), 3, torch.Generator()).next(all_of(5, 2)))
     assert bare.categories is None and bare.weights is None
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("given", ["gathered", "drawn"])
+@pytest.mark.parametrize("categories", [True, False])
+def test_rows_are_put_where_they_are_asked_for(precision: torch.dtype, given: str, categories: bool) -> None:
+    drawn = Drawn(rows(50, categories), torch.randperm(50).view(5, 10).t())  # (10 members, 5 rows), strided
+    members, into = slice(2, 9), torch.full((7, 5, 2), -1.0, dtype=precision)
+    whole = drawn.of(members)
+    assert isinstance(whole, Batch)
+    targets, own = (drawn if given == "drawn" else drawn.of(slice(None))).put(members, into)
+    assert torch.equal(into, whole.prepared.to(precision)) and torch.equal(targets, whole.targets)
+    assert (own is None) is not categories
+    assert own is None or whole.categories is None or torch.equal(own, whole.categories)
 
 
 def test_orders_differ_between_members_and_epochs_and_repeat_with_the_seed() -> None:

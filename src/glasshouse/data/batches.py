@@ -61,6 +61,11 @@ class Batch(NamedTuple):
         """What some of the members learn from."""
         return Batch(*(None if part is None else part[members] for part in self))  # type: ignore[arg-type]
 
+    def put(self, members: slice, into: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Writes the prepared features of some members' rows; returns (targets, categories)."""
+        into.copy_(self.prepared[members])
+        return self.targets[members], None if self.categories is None else self.categories[members]
+
 
 class Drawn(NamedTuple):
     """A batch that is yet to be gathered: whoever takes some of the members gathers theirs."""
@@ -76,6 +81,17 @@ class Drawn(NamedTuple):
     def of(self, members: slice) -> Batch:
         """What some of the members learn from."""
         return self.rows.at(self.places[members])
+
+    def put(self, members: slice, into: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Writes the prepared features of some members' rows; returns (targets, categories)."""
+        places = self.places[members]
+        flat, (prepared, categories, targets, _) = places.flatten(), self.rows
+        if prepared.dtype == into.dtype:
+            torch.index_select(prepared, 0, flat, out=into.view(-1, prepared.shape[1]))
+        else:
+            into.copy_(prepared.index_select(0, flat).view(into.shape))
+        own = None if categories is None else categories.index_select(0, flat).view(*places.shape, -1)
+        return targets.index_select(0, flat).view(places.shape), own
 
 
 def steps_per_epoch(num_rows: int, batch_size: int) -> int:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from glasshouse.data.batches import Batch, Drawn
-from glasshouse.training.passes import BENDS, FEW_OUTPUTS, LOSSES, Random
+from glasshouse.training.passes import BENDS, FEW_OUTPUTS, LOSSES, Call, Random
 
-Call = Callable[[], object]  # writes where it was told to when it was made
+EVERYBODY = slice(None)
 WIDE = 4_000_000  # sums and products, by two, from which each thread takes a part of what a layer reads
 MOST_PARTS = 4
 
@@ -134,13 +134,7 @@ class LonePasses:
         """Fills the network's gradients, as `Passes.run` does; nothing is dropped."""
         size = drawn.size
         batch, forward, loss, back = self.written.get(size) or self._write(size)
-        if isinstance(drawn, Drawn):
-            rows, places = drawn.rows, drawn.places[0]
-            torch.index_select(rows.prepared, 0, places, out=batch[0])
-            targets = rows.targets.index_select(0, places)
-        else:
-            batch.copy_(drawn.prepared)
-            targets = drawn.targets
+        targets, _ = drawn.put(EVERYBODY, batch)
         for call in forward:
             call()
         losses = loss(targets)

@@ -31,6 +31,7 @@ from glasshouse.network.layers import NORM_EPSILON, PackDropout
 
 _Value = TypeVar("_Value")
 Random = Callable[[], Sequence[Tensor | None]]
+Call = Callable[[], object]  # writes where it was told to when it was made
 _relu_back = torch.ops.aten.threshold_backward.grad_input
 _tanh_back = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_back = torch.ops.aten.sigmoid_backward.grad_input
@@ -125,6 +126,17 @@ class Lookup(NamedTuple):
     grad: Tensor
     offsets: Tensor  # (columns,) where each column's labels begin
 
+    @property
+    def width(self) -> int:
+        """How many numbers stand for a row's categories."""
+        return len(self.offsets) * self.weight.shape[2]
+
+    def put(self, categories: Tensor, into: Tensor) -> Tensor:
+        """Writes what stands for some rows' categories; returns where that was found."""
+        rows = table_rows(self.weight, self.offsets, categories)
+        into.copy_(look_up(self.weight, rows))
+        return rows
+
     def back(self, rows: Tensor, grad: Tensor) -> None:
         """From the gradient of what was looked up to that of the tables."""
         members, labels, size = self.weight.shape
@@ -160,101 +172,105 @@ class _Read(NamedTuple):
 
     members: slice
     rows: slice
+    x: Tensor
     first: bool = True  # or it is added to what they have read
 
 
-class _Product(NamedTuple):
-    """An input times its rows of the weights, and what is added to it, make part of z."""
-
-    members: slice
-    weight: Tensor
-    weight_grad: Tensor
-    added: Tensor
-    z: Tensor
-
-
 class _Block:
-    """One hidden layer of some members, for batches of so many rows: the way there and back.
+    """One hidden layer of some members, for batches of so many rows: the calls that go there and back.
 
     Args:
         layer: its parameters.
         reads: what is read by whom, one of each input.
-        rows: of a batch.
+        kept: the mask of dropout, and the call that draws it; None where nothing is dropped.
         bends: of `BENDS`.
         scratch: memory.
         number: of the layer, which keeps its memory apart from that of the others.
     """
 
     def __init__(
-        self, layer: Layer, reads: Sequence[_Read], rows: int, bends: Bends, scratch: Scratch, number: int
+        self,
+        layer: Layer,
+        reads: Sequence[_Read],
+        kept: tuple[Tensor, Call] | None,
+        bends: Bends,
+        scratch: Scratch,
+        number: int,
     ) -> None:
         members, _, units = layer.weight.shape
-        shape = (members, rows, units)
-        self.layer = layer
+        shape = (members, reads[0].x.shape[1], units)
+        self.layer, self.reads, self.kept = layer, reads, kept
         self.bend, self.bend_back = bends
-        self.turned = layer.weight.mT
         memory = partial(scratch, dtype=layer.weight.dtype)
         self.z = memory((number, "z"), *shape)
-        self.out = self.z if layer.norm is None else memory((number, "out"), *shape)
-        self.sum = memory((number, "sum"), *shape) if layer.around else self.out
-        self.grad = memory((number, "grad"), *shape)  # ∂ of what the next layer reads
-        self.inner = memory("inner", *shape) if layer.around else self.grad
-        self.products = []
-        for who, what, first in reads:
+        self.active = self.z if layer.norm is None else memory((number, "active"), *shape)
+        self.out = memory((number, "out"), *shape) if layer.around else self.active  # what the next layer reads
+        self.grad = memory((number, "grad"), *shape)  # ∂ of that
+        self.inner = memory("inner", *shape) if layer.around else self.grad  # ∂ of what is within the way around: ∂z
+
+    def forward(self) -> Iterator[Call]:
+        """From what comes in to what the next layer reads."""
+        for who, rows, x, first in self.reads:
             z = self.z[who]
-            added = layer.bias[who] if first else z
-            self.products.append(_Product(who, layer.weight[who, what], layer.weight_grad[who, what], added, z))
-
-    def forward(self, inputs: Sequence[Tensor], kept: Tensor | None) -> Tensor:
-        """From what comes in to what the next layer reads; `kept` is the mask of dropout."""
-        self.inputs, self.kept = inputs, kept
-        for x, (_, weight, _, added, z) in zip(inputs, self.products, strict=True):
-            torch.baddbmm(added, x, weight, out=z)
-        norm = self.layer.norm
-        if norm is not None:
-            self.statistics = torch.native_layer_norm(self.z, self.z.shape[-1:], None, None, NORM_EPSILON)
-            torch.addcmul(norm.shift, self.statistics[0], norm.scale, out=self.out)
-        self.bend(self.out)
-        if kept is not None:
-            self.out.mul_(kept)
-        return torch.add(self.out, inputs[0], out=self.sum) if self.layer.around else self.out
-
-    def back(self) -> Tensor:
-        """Fills the layer's gradients from `grad`, and returns ∂z."""
-        grad, norm = self.inner, self.layer.norm
+            added = self.layer.bias[who] if first else z
+            yield partial(torch.baddbmm, added, x, self.layer.weight[who, rows], out=z)
+        if self.layer.norm is not None:
+            yield partial(self._normalise, self.layer.norm)
+        yield partial(self.bend, self.active)
         if self.kept is not None:
-            torch.mul(self.grad, self.kept, out=grad)
+            mask, draw = self.kept
+            yield draw
+            yield partial(self.active.mul_, mask)
+        if self.layer.around:
+            yield partial(torch.add, self.active, self.reads[0].x, out=self.out)
+
+    def back(self, before: Tensor | None) -> Iterator[Call]:
+        """Fills the layer's gradients from `grad`, and `before` with ∂ of what came in."""
+        if self.kept is not None:
+            yield partial(torch.mul, self.grad, self.kept[0], out=self.inner)
         elif self.layer.around:
-            grad.copy_(self.grad)
-        self.bend_back(grad, self.out)  # what dropout has zeroed has no slope, as for a unit that is off
-        if norm is not None:
-            normal, mean, deviation = self.statistics
-            torch.sum(torch.mul(grad, normal, out=self.out), 1, keepdim=True, out=norm.scale_grad)
-            torch.sum(grad, 1, keepdim=True, out=norm.shift_grad)
-            units = self.z.shape[-1:]
-            grad.mul_(norm.scale)
-            grad, *_ = _norm_back(grad, self.z, units, mean, deviation, None, None, [True, False, False])
-        torch.sum(grad, 1, keepdim=True, out=self.layer.bias_grad)
-        for x, product in zip(self.inputs, self.products, strict=True):
-            torch.bmm(x.mT, grad[product.members], out=product.weight_grad)
-        return grad
+            yield partial(self.inner.copy_, self.grad)
+        yield partial(self.bend_back, self.inner, self.active)  # what dropout has zeroed has no slope, as a unit off
+        if self.layer.norm is not None:
+            yield partial(self._normalise_back, self.layer.norm)
+        yield partial(torch.sum, self.inner, 1, keepdim=True, out=self.layer.bias_grad)
+        for who, rows, x, _ in self.reads:
+            yield partial(torch.bmm, x.mT, self.inner[who], out=self.layer.weight_grad[who, rows])
+        if before is not None and self.layer.around:
+            yield partial(torch.baddbmm, self.grad, self.inner, self.layer.weight.mT, out=before)
+        elif before is not None:
+            yield partial(torch.bmm, self.inner, self.layer.weight.mT, out=before)
+
+    def _normalise(self, norm: Norm) -> None:
+        self.statistics = torch.native_layer_norm(self.z, self.z.shape[-1:], None, None, NORM_EPSILON)
+        torch.addcmul(norm.shift, self.statistics[0], norm.scale, out=self.active)
+
+    def _normalise_back(self, norm: Norm) -> None:
+        grad, (normal, mean, deviation) = self.inner, self.statistics
+        torch.sum(torch.mul(grad, normal, out=self.active), 1, keepdim=True, out=norm.scale_grad)
+        torch.sum(grad, 1, keepdim=True, out=norm.shift_grad)
+        units = self.z.shape[-1:]
+        found, *_ = _norm_back(grad.mul_(norm.scale), self.z, units, mean, deviation, None, None, [True, False, False])
+        grad.copy_(found)
 
 
 class _Head:
-    """The last layer of some members, for batches of so many rows: the way there and back.
+    """The last layer of some members, for batches of so many rows: the calls that go there and back.
 
     Few outputs are few columns of a product, which take MKL three to nine times as long as few rows; so where there
     are few, what stands in columns is computed in rows: (a W)ᵀ = Wᵀ aᵀ and ∂Wᵀ = ∂zᵀ a.
     """
 
-    def __init__(self, layer: Layer, rows: int, scratch: Scratch, *, exact: bool) -> None:
+    def __init__(self, layer: Layer, a: Tensor, scratch: Scratch) -> None:
         members, units, outputs = layer.weight.shape
+        rows = a.shape[1]
         self.layer = layer
         self.turned = layer.weight.mT
         self.outputs = scratch("outputs", members, rows, outputs)
         self.grad = scratch("grad", members, rows, outputs)  # ∂ of the outputs
         # What comes in, and later its gradient, as float32 where the layers before are not.
-        self.exact = None if exact else scratch("exact", members, rows, units)
+        self.exact = a.dtype == torch.float32
+        self.given, self.a = a, a if self.exact else scratch("exact", members, rows, units)
         self.one, self.few = outputs == 1, outputs < FEW_OUTPUTS
         # A column and a row are the same memory, but a view as a row is needed: oneDNN writes nothing at all where a
         # product's place is a turned column (torch 2.13, float32_matmul_precision "medium").
@@ -267,28 +283,30 @@ class _Head:
             self.grad_in_rows = self.grad.mT
             self.weight_grad = scratch("gradient in rows", members, outputs, units)
 
-    def forward(self, a: Tensor) -> Tensor:
+    def forward(self) -> Iterator[Call]:
         """From what comes in to the outputs."""
-        self.a = a if self.exact is None else self.exact.copy_(a)
+        if not self.exact:
+            yield partial(self.a.copy_, self.given)
         if not self.few:
-            return torch.baddbmm(self.layer.bias, self.a, self.layer.weight, out=self.outputs)
-        torch.baddbmm(self.layer.bias.mT, self.turned, self.a.mT, out=self.in_rows)
-        return self.outputs if self.one else self.outputs.copy_(self.in_rows.mT)
+            yield partial(torch.baddbmm, self.layer.bias, self.a, self.layer.weight, out=self.outputs)
+            return
+        yield partial(torch.baddbmm, self.layer.bias.mT, self.turned, self.a.mT, out=self.in_rows)
+        if not self.one:
+            yield partial(self.outputs.copy_, self.in_rows.mT)
 
-    def back(self, before: Tensor) -> None:
+    def back(self, before: Tensor) -> Iterator[Call]:
         """Fills the layer's gradients from `grad`, and `before` with ∂ of what came in."""
-        torch.sum(self.grad, 1, keepdim=True, out=self.layer.bias_grad)
+        yield partial(torch.sum, self.grad, 1, keepdim=True, out=self.layer.bias_grad)
         if not self.few:
-            torch.bmm(self.a.mT, self.grad, out=self.layer.weight_grad)
+            yield partial(torch.bmm, self.a.mT, self.grad, out=self.layer.weight_grad)
         else:
-            torch.bmm(self.grad_in_rows, self.a, out=self.weight_grad)
+            yield partial(torch.bmm, self.grad_in_rows, self.a, out=self.weight_grad)
             if not self.one:
-                self.layer.weight_grad.copy_(self.weight_grad.mT)
+                yield partial(self.layer.weight_grad.copy_, self.weight_grad.mT)
         multiply = torch.mul if self.one else torch.bmm
-        if self.exact is None:
-            multiply(self.grad, self.turned, out=before)
-        else:
-            before.copy_(multiply(self.grad, self.turned, out=self.exact))
+        yield partial(multiply, self.grad, self.turned, out=before if self.exact else self.a)
+        if not self.exact:
+            yield partial(before.copy_, self.a)
 
 
 class Common(NamedTuple):
@@ -300,8 +318,42 @@ class Common(NamedTuple):
     dropout: PackDropout | None = None
 
 
+class _Masks:
+    """Says which units of some members are kept.
+
+    Args:
+        members: which of the pack's.
+        thresholds: (members,) of these, as `PackDropout` has them.
+    """
+
+    def __init__(self, members: slice, thresholds: Tensor) -> None:
+        self.members, self.thresholds = members, thresholds
+        self.random: Random = tuple  # of the step that is taken
+
+    def draw(self, number: int, exact: Tensor, mask: Tensor) -> None:
+        """Fills the mask of a layer, by way of one in float32; the two may be the same."""
+        drawn = self.random()[number]
+        assert drawn is not None, "some of these members drop units"
+        PackDropout.kept(drawn[self.members], self.thresholds, exact)
+        if mask is not exact:
+            mask.copy_(exact)  # a mixed product takes long
+
+
+class _Written(NamedTuple):
+    """A step of batches of one size."""
+
+    rows: Tensor  # (members, rows, features) where the batch goes
+    looked_up: tuple[Tensor, Tensor]  # (members, rows, columns * size) what stands for its categories, and ∂ of it
+    outputs: tuple[Tensor, Tensor]  # (members, rows, outputs) and ∂ of them
+    forward: list[Call]
+    back: list[Call]
+
+
 class Passes:
     """Takes some neighbours in a pack forward and back together; they are as deep as each other.
+
+    All that a step of so many rows does is written down once, as calls without arguments into memory of their own, and
+    then gone through: while a thread finds out what to call next, no other thread can.
 
     Args:
         layers: theirs and those of other members of the pack, the head last.
@@ -314,7 +366,7 @@ class Passes:
     def __init__(
         self, layers: Sequence[Layer], members: slice, features: Sequence[int], common: Common, scratch: Scratch
     ) -> None:
-        self.members, self.scratch = members, scratch
+        self.members, self.features, self.scratch = members, features, scratch
         self.layers = [layer.of(members) for layer in layers]
         self.dtype = self.layers[0].weight.dtype
         self.loss = LOSSES[common.loss]
@@ -322,12 +374,9 @@ class Passes:
         self.bends = _RELU_IN_HALF if in_half else BENDS[common.activation]
         tables, dropout = common.tables, common.dropout
         self.tables = None if tables is None else Lookup(tables.weight[members], tables.grad[members], tables.offsets)
-        self.reads = [_Read(alike, slice(some)) for some, alike in runs(features)]
-        looked_up = 0 if tables is None else len(tables.offsets) * tables.weight.shape[2]
-        self.behind = slice(self.layers[0].weight.shape[1] - looked_up, None)
         thresholds = None if dropout is None else dropout.thresholds[members]
-        self.thresholds = thresholds if thresholds is not None and bool(thresholds.any()) else None
-        self.memory: dict[int, tuple[list[_Block], _Head]] = {}  # by rows: an epoch's last batch may be shorter
+        self.masks = _Masks(members, thresholds) if thresholds is not None and bool(thresholds.any()) else None
+        self.written: dict[int, _Written] = {}  # by rows: an epoch's last batch may be shorter
 
     def run(self, drawn: Batch | Drawn, random: Random = tuple) -> Tensor:
         """Fills the gradients of these members.
@@ -339,46 +388,52 @@ class Passes:
         Returns:
             (members,) the mean losses.
         """
-        batch = drawn.of(self.members)
-        prepared = batch.prepared.to(self.dtype)
-        blocks, head = self.memory.get(prepared.shape[1]) or self._new_memory(prepared.shape[1])
-        inputs = [prepared[members, :, features] for members, features, _ in self.reads]
-        if self.tables is not None and batch.categories is not None:
-            looked_up = table_rows(self.tables.weight, self.tables.offsets, batch.categories)
-            inputs.append(look_up(self.tables.weight, looked_up).to(self.dtype))
-        for number, block in enumerate(blocks):
-            inputs = [block.forward(inputs, self._kept(number, random))]
-        losses = self.loss(head.forward(inputs[0]), batch.targets, head.grad)
-        head.back(blocks[-1].grad)
-        for before, block in zip(reversed(blocks[:-1]), reversed(blocks[1:]), strict=True):
-            grad = block.back()
-            if block.layer.around:
-                torch.baddbmm(block.grad, grad, block.turned, out=before.grad)
-            else:
-                torch.bmm(grad, block.turned, out=before.grad)
-        grad = blocks[0].back()
-        if self.tables is not None:
-            self.tables.back(looked_up, torch.bmm(grad, self.layers[0].weight[:, self.behind].mT).float())
+        written = self.written.get(drawn.size) or self._write(drawn.size)
+        rows, (looked_up, looked_up_grad), (outputs, grad), forward, back = written
+        if self.masks is not None:
+            self.masks.random = random
+        targets, categories = drawn.put(self.members, rows)
+        places = self.tables.put(categories, looked_up) if self.tables is not None and categories is not None else None
+        for call in forward:
+            call()
+        losses = self.loss(outputs, targets, grad)
+        for call in back:
+            call()
+        if self.tables is not None and places is not None:
+            self.tables.back(places, looked_up_grad.float())
+        if self.masks is not None:
+            self.masks.random = tuple  # it knows the step, which knows these passes
         return losses.view(-1)
 
-    def _kept(self, number: int, random: Random) -> Tensor | None:
-        drawn = None if self.thresholds is None else random()[number]
-        if drawn is None or self.thresholds is None:
-            return None
-        mine = drawn[self.members]
-        kept = PackDropout.kept(mine, self.thresholds, self.scratch((number, "kept"), *mine.shape))
-        if self.dtype == torch.float32:
-            return kept
-        return self.scratch((number, "kept"), *mine.shape, dtype=self.dtype).copy_(kept)  # a mixed product takes long
-
-    def _new_memory(self, rows: int) -> tuple[list[_Block], _Head]:
+    def _write(self, size: int) -> _Written:
         *hidden, last = self.layers
-        reads = list(self.reads)
+        members, reads, _ = hidden[0].weight.shape
+        prepared = reads - (0 if self.tables is None else self.tables.width)
+        memory = partial(self.scratch, dtype=self.dtype)
+        rows = memory("rows", members, size, prepared)
+        looked_up, looked_up_grad = (memory(name, members, size, reads - prepared) for name in ("values", "slopes"))
+        inputs = [_Read(alike, slice(some), rows[alike, :, :some]) for some, alike in runs(self.features)]
         if self.tables is not None:
-            reads.append(_Read(slice(None), self.behind, first=False))
-        blocks = []
+            inputs.append(_Read(slice(None), slice(prepared, None), looked_up, first=False))
+        blocks: list[_Block] = []
         for number, layer in enumerate(hidden):
-            blocks.append(_Block(layer, reads, rows, self.bends, self.scratch, number))
-            reads = [_Read(slice(None), slice(None))]
-        self.memory[rows] = blocks, _Head(last, rows, self.scratch, exact=self.dtype == torch.float32)
-        return self.memory[rows]
+            blocks.append(_Block(layer, inputs, self._kept(layer, number, size), self.bends, self.scratch, number))
+            inputs = [_Read(slice(None), slice(None), blocks[-1].out)]
+        head = _Head(last, blocks[-1].out, self.scratch)
+        forward = [call for block in blocks for call in block.forward()] + [*head.forward()]
+        back = [*head.back(blocks[-1].grad)]
+        for place in reversed(range(len(blocks))):
+            back += blocks[place].back(blocks[place - 1].grad if place else None)
+        if self.tables is not None:
+            turned = hidden[0].weight[:, prepared:].mT
+            back.append(partial(torch.bmm, blocks[0].inner, turned, out=looked_up_grad))
+        self.written[size] = _Written(rows, (looked_up, looked_up_grad), (head.outputs, head.grad), forward, back)
+        return self.written[size]
+
+    def _kept(self, layer: Layer, number: int, size: int) -> tuple[Tensor, Call] | None:
+        """The mask of a layer's units, and the call that draws it; None where nothing is dropped."""
+        if self.masks is None:
+            return None
+        shape = (layer.weight.shape[0], size, layer.weight.shape[2])
+        exact, mask = (self.scratch((number, "kept"), *shape, dtype=dtype) for dtype in (torch.float32, self.dtype))
+        return mask, partial(self.masks.draw, number, exact, mask)
