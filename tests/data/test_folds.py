@@ -61,6 +61,20 @@ def test_copies_and_groups_stay_together() -> None:
     assert len(set(folds)) == 4
 
 
+def test_a_row_without_a_group_is_one_of_its_own_however_it_says_so() -> None:
+    table = table_of(90).with_columns(house=pl.Series(["NA", "", None, "7", "8", "9.0"] * 15))
+    folds = dealt(table, "y", 3, group="house")
+    numbers = table.with_columns(house=pl.col("house").cast(pl.Float64, strict=False))
+    assert (dealt(numbers, "y", 3, group="house") == folds).all(), "typed, or kept as numbers from a large file"
+    assert [len(set(folds[place::6])) for place in range(6)] == [3, 3, 3, 1, 1, 1]
+
+
+def test_copies_join_groups() -> None:
+    table = pl.concat([table_of(60), table_of(60)[:8]]).with_columns(house=pl.int_range(68).cast(pl.String))
+    folds = dealt(table, "y", 5, group="house")
+    assert (folds[60:] == folds[:8]).all(), "or a network would be judged by a row that it has learnt"
+
+
 def test_the_seed_deals() -> None:
     table = table_of(80)
     assert (dealt(table, "y", 5, 3) == dealt(table, "y", 5, 3)).all()

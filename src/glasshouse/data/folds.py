@@ -9,6 +9,7 @@ from glasshouse.data.encode import encode_target
 from glasshouse.data.fingerprints import row_hashes
 from glasshouse.data.frame import Frame
 from glasshouse.data.schema import Schema
+from glasshouse.data.split import units_of
 
 _BINS = 10
 
@@ -32,11 +33,8 @@ def assign_folds(
         (rows,) fold numbers from 0.
     """
     table = frame.take(rows)
-    if group is None:
-        keys: npt.NDArray[np.generic] = row_hashes(table, schema)
-    else:
-        keys = np.unique(table.table[group].cast(str).fill_null("").to_numpy(), return_inverse=True)[1]
-    _, first, unit = np.unique(keys, return_index=True, return_inverse=True)
+    units, _ = units_of(table, np.arange(len(rows)), row_hashes(table, schema), group)
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     target = encode_target(table, schema)[first]
     if target.dtype == np.int64:
         strata = target

@@ -184,19 +184,14 @@ def _units(
     frame: Frame, schema: Schema, settings: SplitSettings, rows: Rows, hashes: npt.NDArray[np.uint64]
 ) -> tuple[Rows, str]:
     """The unit of each row, numbered from 0 (by time, where there is one), and the method in words."""
-    copies = _numbered(hashes[rows])
+    units, apart = units_of(frame, rows, hashes[rows], settings.group)
     if settings.group is None and settings.time is None:
         kind = "by class" if schema.target is not None and schema.target.task != "regression" else "by target value"
-        return copies, f"at random, stratified {kind}; exact copies stay together"
-    units, words = copies, []
+        return units, f"at random, stratified {kind}; exact copies stay together"
+    words = []
     if settings.group is not None:
-        group = _group_of(frame, settings.group, rows)
-        joined = _joined(group, copies)
         words.append(f'rows of one "{settings.group}" stay together')
-        # Copies that chain nearly all groups into one lump would leave nothing to divide: the group comes first then.
-        lump = np.bincount(joined).max() > max(0.5 * len(rows), 2 * np.bincount(group).max())
-        units = group if lump else joined
-        words.append("exact copies in different groups may part" if lump else "exact copies stay together")
+        words.append("exact copies in different groups may part" if apart else "exact copies stay together")
     if settings.time is not None:
         times = _times_of(frame, settings.time, rows)
         if settings.group is None:
@@ -204,6 +199,28 @@ def _units(
         units = _in_time(units, times)
         words.insert(0, f'earlier rows by "{settings.time}" train, later ones judge')
     return units, "; ".join(words)
+
+
+def units_of(frame: Frame, rows: Rows, hashes: npt.NDArray[np.uint64], group: str | None) -> tuple[Rows, bool]:
+    """Which rows stay together: exact copies, and rows of one group.
+
+    Args:
+        frame: the whole table.
+        rows: (rows,) row numbers.
+        hashes: (rows,) of these.
+        group: a column, or None.
+
+    Returns:
+        ((rows,) numbers from 0, alike where rows stay together; whether copies in different groups may part after all).
+    """
+    copies = _numbered(hashes)
+    if group is None:
+        return copies, False
+    groups = _group_of(frame, group, rows)
+    joined = _joined(groups, copies)
+    # Copies that chain nearly all groups into one lump would leave nothing to divide: the group comes first then.
+    lump = bool(np.bincount(joined).max() > max(0.5 * len(rows), 2 * np.bincount(groups).max()))
+    return (groups if lump else joined), lump
 
 
 def _numbered(values: npt.NDArray[np.uint64] | Floats) -> Rows:
