@@ -13,6 +13,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
 
 from glasshouse.core.errors import DataError, SettingsError
+from glasshouse.data import read
 from glasshouse.model import load
 from glasshouse.runs import Run, evaluate, predict
 from glasshouse.runs.evaluate import Evaluation
@@ -34,8 +35,6 @@ def numbers_of(table: pl.DataFrame) -> np.ndarray:
 
 @pytest.fixture(params=["buyers", "diabetes"])
 def model_and_rows(request: pytest.FixtureRequest) -> tuple[Run, pl.DataFrame]:
-    from glasshouse.data import read
-
     run: Run = request.getfixturevalue(request.param)
     return run, people(50, seed=6) if request.param == "buyers" else read("example:diabetes").table.head(50)
 
@@ -90,8 +89,6 @@ def test_scores_are_scikit_learns_on_the_same_predictions(buyers: Run, diabetes:
     labels = [label.lower() for label in buyers.metrics.classes]
     assert found.scores["log_loss"].value == pytest.approx(log_loss(actual, numbers_of(table), labels=labels), rel=1e-6)
     patients = evaluate(diabetes.folder, "example:diabetes")
-    from glasshouse.data import read
-
     truth = read("example:diabetes").table["progression"].cast(pl.Float64).to_numpy()
     error = mean_squared_error(truth, predict(diabetes.model, "example:diabetes")["prediction"].to_numpy()) ** 0.5
     assert patients.scores["rmse"].value == pytest.approx(error, rel=1e-6)
@@ -135,6 +132,29 @@ def test_times_are_cut_by_value_however_they_came(buyers: Run) -> None:
     assert found[0][0].value in set(words)
 
 
+def test_a_large_files_columns_are_cut_as_a_small_ones(
+    buyers: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(5)
+    columns = {
+        "label": draw.choice(["a", " b", "NA", "c", ""], 400).tolist(),  # text with gaps
+        "many": draw.choice([*(f"{value}" for value in range(40)), "n/a"], 400).tolist(),  # numbers that repeat
+        "price": [f"{value:.2f}" for value in draw.normal(size=398)] + ["", "NA"],
+        "few": draw.choice(["1", "2", "3"], 400).tolist(),
+        "code": draw.choice([f"{value:03}" for value in range(30)], 400).tolist(),
+        "at": [f"2015-01-31 12:30:{second:02}" for second in draw.integers(0, 30, 400)],
+    }
+    path = tmp_path / "rows.csv"
+    people(400, seed=7).with_columns(**{name: pl.Series(cells) for name, cells in columns.items()}).write_csv(path)
+    small = {by: evaluate(buyers.model, path, by=by).slices for by in columns}
+    monkeypatch.setattr("glasshouse.data.pieces.LARGE", 1)
+    kept = read(path).table
+    assert isinstance(kept["label"].dtype, pl.Enum) and kept["price"].dtype == pl.Float64, "not strings any more"
+    assert {by: evaluate(buyers.model, path, by=by).slices for by in columns} == small
+    assert [part.value for part in small["label"]][-1] == "(missing)" and len(small["label"]) == 4
+    assert [len(small[by]) for by in ("many", "price", "few", "code")] == [5, 5, 3, 4], "quarters, and what is missing"
+
+
 def test_rows_without_a_target_are_not_judged(buyers: Run) -> None:
     rows = people(60, seed=3).with_columns(
         pl.when(pl.int_range(pl.len()) < 20).then(None).otherwise("tall").alias("tall")
@@ -156,8 +176,6 @@ def test_a_column_that_is_not_there(buyers: Run) -> None:
 
 
 def test_a_model_scored_on_what_it_learnt_from_says_so(diabetes: Run) -> None:
-    from glasshouse.data import read
-
     told = evaluate(diabetes.model, "example:diabetes").notes
     assert len(told) == 1
     assert f"flatter it; its scores on the {diabetes.metrics.rows.test} test rows alone" in told[0]

@@ -10,7 +10,7 @@ import polars as pl
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
 from glasshouse.data import Frame, align, encode_target, read
-from glasshouse.data.values import is_point_in_time
+from glasshouse.data.values import Reading, is_point_in_time, is_text, parse_numbers, text
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
 from glasshouse.evaluation.slices import Slice, score_slices
@@ -61,7 +61,7 @@ def evaluate(model: Model | str | Path, source: object, *, by: str | None = None
         target=model.parts.target.name, task=model.task, metric=leading_metric(model.task), rows=len(known),
         scores=score(model.task, actual, said.outputs, seed=seed),
         coverage=measure_coverage(model.task, actual, said.outputs, said.spread, model.parts.uncertainty),
-        slices=score_slices(model.task, actual, said.outputs, _column(frame.table, by)[known]) if by else (),
+        slices=score_slices(model.task, actual, said.outputs, _column(frame, model, by)[known]) if by else (),
         notes=_learnt_from(model, frame),
     )  # fmt: skip
 
@@ -110,7 +110,9 @@ def _learnt_from(model: Model, frame: Frame) -> tuple[str, ...]:
     return (f"the model learnt from {frame.source.name} itself, so these scores flatter it{judged}",)
 
 
-def _column(table: pl.DataFrame, name: str) -> pl.Series:
+def _column(frame: Frame, model: Model, name: str) -> pl.Series:
+    """A column to cut by, read as the model reads it: its numbers where it has many, or what stands there."""
+    table = frame.table
     if name not in table.columns:
         near = nearest(name, table.columns)
         raise SettingsError(
@@ -122,5 +124,8 @@ def _column(table: pl.DataFrame, name: str) -> pl.Series:
     column = table[name]
     if is_point_in_time(column):
         return column
-    numbers = column.cast(pl.Float64, strict=False)  # a text file's columns are all text
-    return numbers if numbers.null_count() == column.null_count() and numbers.n_unique() > 10 else column
+    readings = {known.name: known.reading for known in model.schema.columns}
+    reading = readings.get(name) or Reading(missing=frame.settings.missing)
+    cells = text(column, reading) if is_text(column) else column
+    numbers = pl.Series(name, parse_numbers(column, reading)).fill_nan(None)
+    return numbers if numbers.null_count() == cells.null_count() and numbers.n_unique() > 10 else cells
