@@ -42,6 +42,23 @@ def test_torch_is_left_as_it_was_also_after_an_error() -> None:
     assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == before
 
 
+def test_runs_side_by_side_give_torch_back_together() -> None:
+    before, found = torch.get_float32_matmul_precision(), torch.get_float32_matmul_precision
+    wanted = {"source": "none", "target": "y", "run.precision": "bfloat16"}
+    whole, half = (build_settings({**wanted, "run.precision": name}).run for name in ("float32", "bfloat16"))
+    runs = [computing(torch.device("cpu"), each) for each in (half, half, whole)]
+    try:
+        torch.set_float32_matmul_precision("high")
+        for run_, precision in zip(runs, ("medium", "medium", "highest"), strict=True):
+            run_.__enter__()
+            assert found() == precision
+        for run_, precision in zip(runs, ("highest", "highest", "high"), strict=True):
+            run_.__exit__(None, None, None)
+            assert found() == precision, "the first to begin is the first to end, and takes nothing from the others"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 @pytest.mark.parametrize(
     "error",
     [

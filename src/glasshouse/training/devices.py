@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from threading import Lock
 
 import torch
 
@@ -68,12 +69,14 @@ def computing(device: torch.device, run: RunSettings) -> Iterator[None]:
     Raises:
         TrainingError: the device's memory is full.
     """
-    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    before = torch.get_num_threads()
     if run.threads is not None:
         set_own_threads(run.threads)
-    torch.set_float32_matmul_precision("medium" if run.precision == "bfloat16" else "highest")
     try:
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        with (
+            _products("medium" if run.precision == "bfloat16" else "highest"),
+            torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
+        ):
             yield
     except RuntimeError as error:
         if not any(words in str(error) for words in _FULL):
@@ -83,5 +86,28 @@ def computing(device: torch.device, run: RunSettings) -> Iterator[None]:
             expected="a table and a pack that fit into it together", fix="--set run.device=cpu (or fewer pack.members)",
         ) from error  # fmt: skip
     finally:
-        set_own_threads(before_threads)
-        torch.set_float32_matmul_precision(before_precision)
+        set_own_threads(before)
+
+
+_ONE_AT_A_TIME = Lock()
+_WANTED: dict[object, str] = {}  # by the runs that are computing, in the order of their beginning
+_BEFORE: list[str] = []  # what held before the first of them
+
+
+@contextmanager
+def _products(precision: str) -> Iterator[None]:
+    """How exact torch's products of float32 are. It holds for the whole process: of runs side by side the last one that
+    began says it for all, and the last one that ends gives back what was before them.
+    """
+    run = object()
+    try:
+        with _ONE_AT_A_TIME:
+            if not _WANTED:
+                _BEFORE[:] = [torch.get_float32_matmul_precision()]
+            _WANTED[run] = precision
+            torch.set_float32_matmul_precision(precision)
+        yield
+    finally:
+        with _ONE_AT_A_TIME:
+            if _WANTED.pop(run, None):
+                torch.set_float32_matmul_precision([*_BEFORE, *_WANTED.values()][-1])
