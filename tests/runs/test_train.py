@@ -291,6 +291,17 @@ def test_a_new_name_is_found_for_every_run(tmp_path: Path, monkeypatch: pytest.M
     assert all(folder.parent == Path("runs") and folder.name.startswith("example-iris-") for folder in folders)
 
 
+@pytest.mark.parametrize("ask", [train, check])
+@pytest.mark.parametrize(
+    ("word", "fix"), [("secnds", "seconds=..."), ("hidden_layers", 'settings={"NAME.OF.IT": ...}')]
+)
+def test_an_option_that_there_is_not(ask: Callable[..., object], word: str, fix: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{word}' is not an option") as caught:
+        ask("example:iris", target="species", **{word: 5})
+    assert (caught.value.where, caught.value.fix) == (word, fix)
+    assert caught.value.expected == "one of effort, seconds, seed, test, group, time, out, settings"
+
+
 def test_unknown_options_are_named(small: Make) -> None:
     with pytest.raises(DataError, match="pirce"):
         small("example:iris", "pirce")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from glasshouse.core.errors import SettingsError
+from glasshouse.core.errors import SettingsError, nearest
 from glasshouse.core.options import build_settings
 from glasshouse.core.records import AnyEvent, Stage
 from glasshouse.core.seeds import derive_seed
@@ -88,6 +88,12 @@ def settings_for(source: object, target: str, options: Mapping[str, Any]) -> Set
     name = _place(source) if isinstance(source, str | Path) else MEMORY
     words = {"effort": "run.effort", "seconds": "run.seconds", "seed": "run.seed", "test": "split.test",
              "group": "split.group", "time": "split.time"}  # fmt: skip
+    known = [*words, "out", "settings"]
+    for word in options:
+        if word not in known:
+            near = nearest(word, known)
+            raise SettingsError(f"{word!r} is not an option", where=word, expected=f"one of {', '.join(known)}",
+                                fix=f"{near}=..." if near else 'settings={"NAME.OF.IT": ...}')  # fmt: skip
     given = {words[word]: options[word] for word in words if options.get(word) is not None}
     if isinstance(given.get("split.test"), str | Path):
         given["split.test"] = _place(given["split.test"])
