@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glasshouse.core.settings import SplitSettings
+from glasshouse.data.encode import encode_target
 from glasshouse.data.folds import assign_folds
 from glasshouse.data.infer import infer_schema
 from glasshouse.data.read import read
+from glasshouse.data.split import split_rows
 
 
-def dealt(table: pl.DataFrame, target: str, num_folds: int, seed: int = 0, **others: str) -> np.ndarray:
+def dealt(table: pl.DataFrame, target: str, num_folds: int, seed: int = 0, group: str | None = None) -> np.ndarray:
     frame = read(table)
-    schema = infer_schema(frame, target, dict.fromkeys(others.values(), "ignore"))
-    return assign_folds(frame, schema, np.arange(frame.num_rows), num_folds, seed, **others)
+    schema = infer_schema(frame, target, {group: "ignore"} if group else {})
+    units = (
+        split_rows(frame, schema, SplitSettings(group=group), 0).units if len(table) >= 10 else np.arange(len(table))
+    )
+    return assign_folds(encode_target(frame, schema), units, num_folds, seed)
 
 
 def table_of(rows: int, seed: int = 0) -> pl.DataFrame:
@@ -73,6 +79,15 @@ def test_copies_join_groups() -> None:
     table = pl.concat([table_of(60), table_of(60)[:8]]).with_columns(house=pl.int_range(68).cast(pl.String))
     folds = dealt(table, "y", 5, group="house")
     assert (folds[60:] == folds[:8]).all(), "or a network would be judged by a row that it has learnt"
+
+
+def test_large_units_are_spread_first() -> None:
+    sizes = [300, 60, 60, 60, 60, 5, 5, 5, 5]
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    for seed in range(5):
+        folds = assign_folds(np.random.default_rng(seed).normal(size=len(units)), units, 3, seed)
+        assert sorted(np.bincount(folds).tolist()) == [130, 130, 300], "and not two of the larger ones to the largest"
+        assert all(len(set(folds[units == unit])) == 1 for unit in range(len(sizes)))
 
 
 def test_the_seed_deals() -> None:

@@ -39,7 +39,7 @@ def assert_apart(split: Split, ids: np.ndarray) -> None:
 
 def test_apart_helper_sees_a_straddler() -> None:
     rows = [np.array([place]) for place in range(4)]
-    split = Split(*rows, dropped=np.array([]), method="", hashes={})
+    split = Split(*rows, dropped=np.array([]), units=np.array([]), method="", hashes={})
     assert_apart(split, np.array([1, 2, 3, 4]))
     with pytest.raises(AssertionError, match="7 is in parts 0 and 3"):
         assert_apart(split, np.array([7, 2, 3, 7]))

@@ -5,43 +5,41 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from glasshouse.data.encode import encode_target
-from glasshouse.data.fingerprints import row_hashes
-from glasshouse.data.frame import Frame
-from glasshouse.data.schema import Schema
-from glasshouse.data.split import units_of
-
 _BINS = 10
 
 
 def assign_folds(
-    frame: Frame, schema: Schema, rows: npt.NDArray[np.int64], num_folds: int, seed: int, group: str | None = None
+    target: npt.NDArray[np.float64] | npt.NDArray[np.int64], units: npt.NDArray[np.int64], num_folds: int, seed: int
 ) -> npt.NDArray[np.int64]:
     """Deals rows out to folds of about equal size, each with its share of every class or stretch of the target.
 
-    Exact copies of a row, and rows of one group, go to the same fold.
+    Rows of one unit (exact copies, one group) go to the same fold. Where a unit is larger than half a fold, the largest
+    are dealt out first, each to the fold that has the fewest rows yet.
 
     Args:
-        frame: the whole table.
-        schema: with a target.
-        rows: (rows,) the row numbers to deal out; all have a target.
+        target: (rows,) class codes, or numbers.
+        units: (rows,) alike where rows stay together.
         num_folds: how many.
         seed: the same seed deals the same way.
-        group: a column whose rows stay together.
 
     Returns:
         (rows,) fold numbers from 0.
+
+    Example:
+        >>> assign_folds(np.arange(6.0), np.array([0, 0, 0, 1, 2, 3]), 2, seed=0).tolist()
+        [0, 0, 0, 1, 1, 1]
     """
-    table = frame.take(rows)
-    units, _ = units_of(table, np.arange(len(rows)), row_hashes(table, schema), group)
-    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
-    target = encode_target(table, schema)[first]
-    if target.dtype == np.int64:
-        strata = target
-    else:
-        strata = np.searchsorted(np.quantile(target, np.linspace(0, 1, _BINS + 1)[1:-1]), target)
+    _, first, unit, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
+    strata = target[first]
+    if strata.dtype != np.int64:
+        strata = np.searchsorted(np.quantile(strata, np.linspace(0, 1, _BINS + 1)[1:-1]), strata)
     shuffled = np.random.default_rng(seed).permutation(len(first))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]  # units, one stratum after the other
     folds = np.empty(len(first), dtype=np.int64)
     folds[order] = np.arange(len(first)) % num_folds
+    if 2 * num_folds * int(sizes.max()) > len(units):
+        rows = np.zeros(num_folds, dtype=np.int64)
+        for place in order[np.argsort(-sizes[order], kind="stable")]:
+            folds[place] = rows.argmin()
+            rows[folds[place]] += sizes[place]
     return folds[unit]

@@ -38,6 +38,7 @@ class Split:
 
     Args:
         dropped: rows without a target.
+        units: (rows of the table,) alike where rows have to stay together; -1 for those that go nowhere by this.
         method: in words, for the report.
         hashes: of each part's rows (used columns and target), in order.
     """
@@ -47,6 +48,7 @@ class Split:
     calibration: Rows
     test: Rows
     dropped: Rows
+    units: Rows
     method: str
     hashes: dict[str, str]
 
@@ -148,9 +150,12 @@ def split_rows(
                 fix="a test file with the target column",
             )
     named = dict(zip(PARTS, divided, strict=True))
+    every = np.full(frame.num_rows, -1)
+    every[rows] = units
     return Split(
         **named,
         dropped=np.flatnonzero(~known),
+        units=every,
         method=method,
         hashes={name: hash_of(hashes[part]) for name, part in named.items()},
     )
@@ -184,7 +189,7 @@ def _units(
     frame: Frame, schema: Schema, settings: SplitSettings, rows: Rows, hashes: npt.NDArray[np.uint64]
 ) -> tuple[Rows, str]:
     """The unit of each row, numbered from 0 (by time, where there is one), and the method in words."""
-    units, apart = units_of(frame, rows, hashes[rows], settings.group)
+    units, apart = _together(frame, rows, hashes[rows], settings.group)
     if settings.group is None and settings.time is None:
         kind = "by class" if schema.target is not None and schema.target.task != "regression" else "by target value"
         return units, f"at random, stratified {kind}; exact copies stay together"
@@ -201,18 +206,8 @@ def _units(
     return units, "; ".join(words)
 
 
-def units_of(frame: Frame, rows: Rows, hashes: npt.NDArray[np.uint64], group: str | None) -> tuple[Rows, bool]:
-    """Which rows stay together: exact copies, and rows of one group.
-
-    Args:
-        frame: the whole table.
-        rows: (rows,) row numbers.
-        hashes: (rows,) of these.
-        group: a column, or None.
-
-    Returns:
-        ((rows,) numbers from 0, alike where rows stay together; whether copies in different groups may part after all).
-    """
+def _together(frame: Frame, rows: Rows, hashes: npt.NDArray[np.uint64], group: str | None) -> tuple[Rows, bool]:
+    """The unit of each row (exact copies, and rows of one group); whether copies in two groups may part after all."""
     copies = _numbered(hashes)
     if group is None:
         return copies, False

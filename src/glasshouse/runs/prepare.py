@@ -155,11 +155,11 @@ def prepare(
     settings = msgspec.structs.replace(
         settings, encode=msgspec.structs.replace(settings.encode, scaling=scaling), read=frame.settings
     )
-    known = split.known
+    known, target = split.known, encode_target(frame, schema)
     num_folds, folds = settings.pack.folds or 1, None
     if num_folds > 1:
         seed = derive_seed(settings.run.seed, "folds")
-        folds = assign_folds(frame, schema, known, num_folds, seed, settings.split.group)
+        folds = assign_folds(target[known], split.units[known], num_folds, seed)
         # As many as there are different rows or groups: a network that leaves nothing out would never be judged.
         num_folds = int(folds.max()) + 1
         folds = folds if num_folds > 1 else None
@@ -170,7 +170,6 @@ def prepare(
     made = f"{encoder.num_numbers} numbers, {encoder.num_flags} flags, {len(encoder.cardinalities)} categories"
     watch(Stage(stage="encode", detail=made))
     frame = replace(frame, notes=_notes(frame, schema))
-    target = encode_target(frame, schema)
     return Prepared(settings, frame, schema, split, findings, folds, encoder, features, target, weights)
 
 
