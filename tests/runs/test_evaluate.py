@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
 from glasshouse.core.errors import DataError, SettingsError
 from glasshouse.data import read
 from glasshouse.model import load
-from glasshouse.runs import Run, evaluate, predict
+from glasshouse.runs import Run, evaluate, predict, train
 from glasshouse.runs.evaluate import Evaluation
 
 from .conftest import people
@@ -153,6 +153,41 @@ def test_a_large_files_columns_are_cut_as_a_small_ones(
     assert {by: evaluate(buyers.model, path, by=by).slices for by in columns} == small
     assert [part.value for part in small["label"]][-1] == "(missing)" and len(small["label"]) == 4
     assert [len(small[by]) for by in ("many", "price", "few", "code")] == [5, 5, 3, 4], "quarters, and what is missing"
+
+
+def test_a_column_is_read_as_the_model_reads_it(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=(2, 200)).round(2)
+    score = np.where(draw.random(200) < 0.25, -999.0, values[0])
+    lines = [
+        f"{a:.2f};{b:.2f};{c:g};{d:.2f}".replace(".", ",") for a, b, c, d in zip(*values, score, values[1], strict=True)
+    ]
+    path = tmp_path / "comma.csv"
+    path.write_text("x;y;score;unknown\n" + "\n".join(lines) + "\n")
+    settings = {"read.missing": ["-999"], "network.hidden": [4], "pack.members": 1, "training.epochs": 1}
+    learnt = tmp_path / "learnt.csv"
+    learnt.write_text("\n".join(line.rpartition(";")[0] for line in path.read_text().splitlines()) + "\n")
+    run = train(learnt, target="y", out=tmp_path / "run", settings=settings)
+    for by in ("x", "y", "unknown"):
+        assert len(evaluate(run.model, path, by=by).slices) == 4, "quarters, also of what the model does not know"
+    named = [(part.value, part.rows) for part in evaluate(run.model, path, by="score").slices]
+    assert len(named) == 5 and named[-1] == ("(missing)", int((score == -999).sum()))
+    typed = pl.DataFrame({"x": values[0], "y": values[1], "score": score})
+    assert [(part.value, part.rows) for part in evaluate(run.model, typed, by="score").slices] == named
+
+
+def test_durations_are_cut_by_seconds_and_lists_not_at_all(buyers: Run) -> None:
+    rows = people(60, seed=6)
+    for different in (3, 8, 20):
+        seconds = pl.int_range(60, eager=True) % different
+        lasted = rows.with_columns(lasted=pl.duration(seconds=seconds))
+        assert [(part.value, part.rows) for part in evaluate(buyers.model, lasted, by="lasted").slices] == [
+            (part.value, part.rows)
+            for part in evaluate(buyers.model, rows.with_columns(lasted=seconds.cast(pl.Float64)), by="lasted").slices
+        ]
+    with pytest.raises(SettingsError, match=r'column "pair" holds List') as caught:
+        evaluate(buyers.model, rows.with_columns(pair=pl.concat_list("age", "age")), by="pair")
+    assert caught.value.where == "--by"
 
 
 def test_rows_without_a_target_are_not_judged(buyers: Run) -> None:

@@ -18,7 +18,7 @@ from glasshouse.evaluation.scores import score
 SMALL = 30  # rows; below, an interval is too wide to conclude from
 MOST_SLICES = 20
 _QUARTERS = 4
-_FEW_VALUES = 6  # a number with at most so many distinct values is cut by value
+FEW_VALUES = 6  # a number with at most so many distinct values is cut by value
 
 
 class Slice(Record, frozen=True):
@@ -86,7 +86,7 @@ def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     known = np.flatnonzero(~missing.to_numpy())
     values = column.gather(known)
     numbers = values.cast(pl.Float64, strict=False)  # a text file's numbers may still be text
-    if numbers.null_count() == 0 and numbers.is_finite().all() and numbers.n_unique() > _FEW_VALUES:
+    if numbers.null_count() == 0 and numbers.is_finite().all() and numbers.n_unique() > FEW_VALUES:
         groups = _quarters(numbers.to_numpy())
     else:
         groups = _values(values)

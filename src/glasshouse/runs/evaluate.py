@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
 from glasshouse.data import Frame, align, encode_target, read
-from glasshouse.data.values import Reading, is_point_in_time, is_text, parse_numbers, text
+from glasshouse.data.kinds import infer_column
+from glasshouse.data.values import is_flat, is_point_in_time, is_text, parse_numbers, text
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
-from glasshouse.evaluation.slices import Slice, score_slices
+from glasshouse.evaluation.slices import FEW_VALUES, Slice, score_slices
 from glasshouse.model import Model, load
 
 
@@ -122,10 +124,23 @@ def _column(frame: Frame, model: Model, name: str) -> pl.Series:
             fix=f"--by {near}" if near else "",
         )
     column = table[name]
+    if not is_flat(column):
+        raise SettingsError(
+            f'column "{name}" holds {column.dtype}, which cannot be cut into parts',
+            where="--by",
+            expected="a column with one value in a cell",
+        )
     if is_point_in_time(column):
         return column
     readings = {known.name: known.reading for known in model.schema.columns}
-    reading = readings.get(name) or Reading(missing=frame.settings.missing)
+    readings[model.parts.target.name] = model.parts.target.reading
+    reading = readings.get(name) or infer_column(column, frame.settings).reading
     cells = text(column, reading) if is_text(column) else column
+    if is_text(column):
+        every = msgspec.structs.replace(reading, missing=())
+        if bool((text(column, every).is_not_null() & pl.Series(parse_numbers(column, every)).is_nan()).any()):
+            return cells  # words
     numbers = pl.Series(name, parse_numbers(column, reading)).fill_nan(None)
-    return numbers if numbers.null_count() == cells.null_count() and numbers.n_unique() > 10 else cells
+    if numbers.drop_nulls().n_unique() > FEW_VALUES or column.dtype == pl.Duration:
+        return numbers
+    return pl.select(pl.when(numbers.is_not_null()).then(cells).alias(name)).to_series()
