@@ -17,10 +17,12 @@ from glasshouse.core.errors import TrainingError
 from glasshouse.core.records import Finished, MemberStopped, Started
 from glasshouse.network.pack import Pack
 from glasshouse.training import fit as room
+from glasshouse.training import passes
 from glasshouse.training.fit import Ensemble, Trained, TrainingData, fit
 from glasshouse.training.loop import Step
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.plan import Plan
+from glasshouse.training.written import WrittenStep
 
 from .plans import epochs, planned, run
 
@@ -365,5 +367,39 @@ def test_a_pack_is_let_go_at_once_when_its_training_is_over(embedding: str, monk
     try:
         run(*planned(network__embedding=embedding, pack__members=8))
         assert len(packs) == 1 and packs[0]() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_pack_is_let_go_after_an_interrupt_in_the_middle_of_a_step(
+    half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[weakref.ref[WrittenStep]] = []
+    draw, drawn = passes._Masks.draw, 0
+
+    def interrupted(*given: Any) -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 60:
+            raise KeyboardInterrupt
+        draw(*given)
+
+    def noted(step: WrittenStep, *given: Any) -> torch.Tensor:
+        if not steps:
+            steps.append(weakref.ref(step))
+        return take(step, *given)
+
+    take = WrittenStep.step
+    monkeypatch.setattr(passes._Masks, "draw", interrupted)
+    monkeypatch.setattr(WrittenStep, "step", noted)
+    monkeypatch.setattr(room, "multiplies_in_half", lambda precision: half)
+    settings: dict[str, Any] = {"network__dropout": 0.2, "pack__members": 8, "run__threads": 1}
+    gc.collect()
+    gc.disable()
+    try:
+        _, trained = run(*planned(**settings))
+        assert trained.interrupted and drawn == 60
+        assert len(steps) == 1 and steps[0]() is None
     finally:
         gc.enable()

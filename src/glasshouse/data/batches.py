@@ -87,7 +87,7 @@ class Drawn(NamedTuple):
         places = self.places[members]
         flat, (prepared, categories, targets, _) = places.flatten(), self.rows
         if prepared.dtype == into.dtype:
-            torch.index_select(prepared, 0, flat, out=into.view(-1, prepared.shape[1]))
+            torch.index_select(prepared, 0, flat, out=into.view(len(flat), prepared.shape[1]))
         else:
             into.copy_(prepared.index_select(0, flat).view(into.shape))
         own = None if categories is None else categories.index_select(0, flat).view(*places.shape, -1)
