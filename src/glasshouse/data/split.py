@@ -38,7 +38,7 @@ class Split:
 
     Args:
         dropped: rows without a target.
-        units: (rows of the table,) alike where rows have to stay together; -1 for those that go nowhere by this.
+        units: (rows of the table,) alike where rows stay together; -1 without a target, and of a test file.
         method: in words, for the report.
         hashes: of each part's rows (used columns and target), in order.
     """
