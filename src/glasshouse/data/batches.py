@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+EVERYBODY = slice(None)
 AT_ONCE = 1_000_000  # numbers that an epoch's rows may have, over all members, to be gathered in one go
 
 
@@ -63,8 +64,9 @@ class Batch(NamedTuple):
 
     def put(self, members: slice, into: Tensor) -> tuple[Tensor, Tensor | None]:
         """Writes the prepared features of some members' rows; returns (targets, categories)."""
-        into.copy_(self.prepared[members])
-        return self.targets[members], None if self.categories is None else self.categories[members]
+        mine = self if members == EVERYBODY else self.of(members)  # a cut takes as long as a small network's product
+        into.copy_(mine.prepared)
+        return mine.targets, mine.categories
 
 
 class Drawn(NamedTuple):

@@ -16,10 +16,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from glasshouse.data.batches import Batch, Drawn
+from glasshouse.data.batches import EVERYBODY, Batch, Drawn
 from glasshouse.training.passes import BENDS, FEW_OUTPUTS, LOSSES, Call, Random
 
-EVERYBODY = slice(None)
 WIDE = 4_000_000  # sums and products, by two, from which each thread takes a part of what a layer reads
 MOST_PARTS = 4
 

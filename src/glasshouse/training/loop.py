@@ -11,13 +11,12 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from glasshouse.data.batches import Batch, Drawn
+from glasshouse.data.batches import EVERYBODY, Batch, Drawn
 from glasshouse.network.pack import Pack
 from glasshouse.training.optimiser import PackOptimiser
 from glasshouse.training.pace import Pace
 from glasshouse.training.schedules import Schedule
 
-EVERYBODY = slice(None)
 PackLoss = Callable[[Tensor, Batch], Tensor]  # outputs (members, rows, outputs) and the batch to losses (members,)
 
 
