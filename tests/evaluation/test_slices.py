@@ -37,12 +37,20 @@ def test_a_column_kept_as_codes_is_cut_by_its_words():
     assert slices == score_slices("regression", actual, outputs, kept.cast(pl.String))
 
 
-def test_times_are_cut_by_value():
-    actual, outputs = answers(100)
-    words = pl.Series("at", [f"20{number % 50 + 10}-01-31 12:30:00" for number in range(100)])
-    slices = score_slices("regression", actual, outputs, words.str.to_datetime(), resamples=50)
-    assert [one.rows for one in slices] == [one.rows for one in score_slices("regression", actual, outputs, words)]
-    assert slices[0].value == "2010-01-31 12:30:00"
+@pytest.mark.parametrize("kind", [pl.Datetime("us"), pl.Datetime("ns"), pl.Date])
+def test_times_are_cut_into_quarters_and_few_by_value(kind):
+    actual, outputs = answers(96)
+    tail = "" if kind == pl.Date else " 12:30:00"
+    for different, quarters in ((48, True), (6, False)):
+        places = np.arange(96)[::-1] % different
+        words = pl.Series("at", [f"20{place + 10}-01-31 12:30:00" for place in places])
+        slices = score_slices("regression", actual, outputs, words.str.to_datetime().cast(kind), resamples=50)
+        if quarters:
+            spans = [(10, 21), (22, 33), (34, 45), (46, 57)]
+            assert [one.value for one in slices] == [f"20{a}-01-31{tail} to 20{b}-01-31{tail}" for a, b in spans]
+            assert [one.rows for one in slices] == [24] * 4
+        else:
+            assert [(one.value, one.rows) for one in slices] == [(f"20{10 + one}-01-31{tail}", 16) for one in range(6)]
 
 
 @pytest.mark.parametrize("as_text", [False, True], ids=["numbers", "numbers as text"])

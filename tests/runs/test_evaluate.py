@@ -122,14 +122,21 @@ def test_slices_are_the_scores_of_those_rows_alone(buyers: Run, by: str, least: 
         assert named[name].scores["accuracy"].value == pytest.approx(alone.scores["accuracy"].value)
 
 
-def test_times_are_cut_by_value_however_they_came(buyers: Run) -> None:
+def test_times_are_cut_alike_however_they_came(buyers: Run) -> None:
     rows = people(60, seed=6)
-    words = pl.Series("at", [f"20{place % 20 + 10}-01-31 12:30:00" for place in range(60)])
-    found = [
-        evaluate(buyers.model, rows.with_columns(at=at), by="at").slices for at in (words, words.str.to_datetime())
-    ]
-    assert [one.value for one in found[0]] == [one.value for one in found[1]]
-    assert found[0][0].value in set(words)
+    times = pl.Series("at", [f"20{place % 20 + 10}-01-31 12:30:00" for place in range(60)]).str.to_datetime()
+    days = times.dt.date()
+    for typed, words in ((times, times.dt.strftime("%d.%m.%Y %H:%M")), (days, days.dt.strftime("%m/%d/%Y"))):
+        words = words.set(pl.Series(range(60)) < 5, "NA")
+        typed = pl.select(pl.when(pl.Series(range(60)) >= 5).then(typed)).to_series()
+        found = [
+            [(one.value, one.rows) for one in evaluate(buyers.model, rows.with_columns(at=at), by="at").slices]
+            for at in (words, typed, typed.cast(pl.Datetime("ns")))
+        ]
+        assert found[0] == found[1] == found[2]
+        first = "2010-01-31 12:30:00 to" if typed.dtype == times.dtype else "2010-01-31 to"
+        assert found[0][0][0].startswith(first)
+        assert len(found[0]) == 5 and found[0][-1] == ("(missing)", 5)
 
 
 def test_a_large_files_columns_are_cut_as_a_small_ones(

@@ -46,13 +46,13 @@ def score_slices(
         task: regression, binary or multiclass.
         actual: (rows,) values, or class codes.
         outputs: (rows,) or (rows, classes).
-        column: (rows,) what to cut by. A number with more than six values is cut at its quartiles; missing values
-            are a slice of their own; beyond 20 values the rarest share one.
+        column: (rows,) what to cut by. A number or time with more than six values is cut at its quartiles; missing
+            values are a slice of their own; beyond 20 values the rarest share one.
         resamples: bootstrap resamples a slice.
         seed: of the resampling.
 
     Returns:
-        Slices in rising order of a number, else from most to fewest rows.
+        Slices in rising order of a number or time, else from most to fewest rows.
 
     Raises:
         DataError: the column is not as long as the predictions, or those do not fit the answers.
@@ -78,39 +78,42 @@ def score_slices(
 
 def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     """(name, row numbers) of every slice."""
-    if isinstance(column.dtype, pl.Enum) or is_point_in_time(column):  # its words, not its codes
-        column = written(column)
     missing = column.is_null()
     if column.dtype.is_float():
         missing = missing | column.is_nan().fill_null(False)
     known = np.flatnonzero(~missing.to_numpy())
     values = column.gather(known)
-    numbers = values.cast(pl.Float64, strict=False)  # a text file's numbers may still be text
+    times = is_point_in_time(column)
+    words = written(values) if times or isinstance(column.dtype, pl.Enum) else values  # and not its codes
+    # A text file's numbers may still be text.
+    numbers = (values.to_physical() if times else words).cast(pl.Float64, strict=False)
     if numbers.null_count() == 0 and numbers.is_finite().all() and numbers.n_unique() > FEW_VALUES:
-        groups = _quarters(numbers.to_numpy())
+        names = words if times else pl.Series([f"{value:.6g}" for value in numbers])
+        groups = _quarters(numbers.to_numpy(), names)
     else:
-        groups = _values(values)
+        groups = _values(words, in_order=times)
     named = [(name, known[places]) for name, places in groups]
     if missing.any():
         named.append(("(missing)", np.flatnonzero(missing.to_numpy())))
     return named
 
 
-def _quarters(values: Array) -> list[tuple[str, NDArray[np.intp]]]:
+def _quarters(values: Array, names: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, _QUARTERS + 1)[1:-1], method="inverted_cdf"))
     place = np.searchsorted(edges, values, side="left")
     groups = []
     for index in np.unique(place):
         inside = np.flatnonzero(place == index)
-        groups.append((f"{values[inside].min():.6g} to {values[inside].max():.6g}", inside))
+        first, last = (names[int(inside[place])] for place in (values[inside].argmin(), values[inside].argmax()))
+        groups.append((f"{first} to {last}", inside))
     return groups
 
 
-def _values(values: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
+def _values(values: pl.Series, *, in_order: bool) -> list[tuple[str, NDArray[np.intp]]]:
     text = np.asarray(values.cast(pl.String).to_list(), dtype=object)
     counts = values.value_counts().sort(["count", values.name], descending=[True, False])
     names = counts.get_column(values.name).cast(pl.String).to_list()
-    if values.dtype.is_numeric() and len(names) <= MOST_SLICES:
+    if (in_order or values.dtype.is_numeric()) and len(names) <= MOST_SLICES:
         names = values.unique().sort().cast(pl.String).to_list()
     groups = [(name, np.flatnonzero(text == name)) for name in names[:MOST_SLICES]]
     rest = names[MOST_SLICES:]

@@ -12,7 +12,7 @@ from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
 from glasshouse.data import Frame, align, encode_target, read
 from glasshouse.data.kinds import infer_column
-from glasshouse.data.values import is_flat, is_point_in_time, is_text, parse_numbers, text
+from glasshouse.data.values import is_flat, is_point_in_time, is_text, parse_numbers, parse_times, text
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
 from glasshouse.evaluation.slices import FEW_VALUES, Slice, score_slices
@@ -113,7 +113,7 @@ def _learnt_from(model: Model, frame: Frame) -> tuple[str, ...]:
 
 
 def _column(frame: Frame, model: Model, name: str) -> pl.Series:
-    """A column to cut by, read as the model reads it: its numbers where it has many, or what stands there."""
+    """A column to cut by, read as the model reads it: times, numbers where there are many, or what stands there."""
     table = frame.table
     if name not in table.columns:
         near = nearest(name, table.columns)
@@ -130,11 +130,14 @@ def _column(frame: Frame, model: Model, name: str) -> pl.Series:
             where="--by",
             expected="a column with one value in a cell",
         )
-    if is_point_in_time(column):
-        return column
-    readings = {known.name: known.reading for known in model.schema.columns}
-    readings[model.parts.target.name] = model.parts.target.reading
-    reading = readings.get(name) or infer_column(column, frame.settings).reading
+    reading, kind = model.parts.target.reading, ""
+    if name != model.parts.target.name:
+        learnt = next((one for one in model.schema.columns if one.name == name and one.used), None)
+        one = learnt or infer_column(column, frame.settings)
+        reading, kind = one.reading, one.kind
+    if kind == "datetime" or is_point_in_time(column):
+        times = column if is_point_in_time(column) else parse_times(column, reading)
+        return times if times.dtype == pl.Time or bool((times.dt.truncate("1d") != times).any()) else times.dt.date()
     cells = text(column, reading) if is_text(column) else column
     if is_text(column):
         every = msgspec.structs.replace(reading, missing=())
