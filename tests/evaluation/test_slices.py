@@ -53,6 +53,12 @@ def test_times_are_cut_into_quarters_and_few_by_value(kind):
             assert [(one.value, one.rows) for one in slices] == [(f"20{10 + one}-01-31{tail}", 16) for one in range(6)]
 
 
+def test_nanoseconds_are_told_apart():
+    actual, outputs = answers(80)
+    at = pl.Series("at", 1_600_000_000_000_000_000 + 10 * np.arange(80)).cast(pl.Datetime("ns"))
+    assert [one.rows for one in score_slices("regression", actual, outputs, at, resamples=50)] == [20] * 4
+
+
 @pytest.mark.parametrize("as_text", [False, True], ids=["numbers", "numbers as text"])
 def test_a_number_is_cut_into_quarters(as_text):
     actual, outputs = answers(100)

@@ -183,6 +183,56 @@ def test_a_column_is_read_as_the_model_reads_it(tmp_path: Path) -> None:
     assert [(part.value, part.rows) for part in evaluate(run.model, typed, by="score").slices] == named
 
 
+@pytest.mark.parametrize("code", ["unknown", "-999"])
+@pytest.mark.parametrize("spelt", ["{:.2f}", "{:,.0f}"], ids=["decimal comma", "thousands"])
+def test_a_code_for_missing_or_a_broken_cell_makes_no_words_of_numbers(
+    code: str, spelt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(1)
+    values = draw.normal(5000, 2000, size=(2, 300))
+    sign = str.maketrans(",.", ".,") if "2f" in spelt else {}
+    lines = [";".join(spelt.format(value).translate(sign) for value in pair) for pair in values.T]
+    lines[::10] = [f"{code};{line.partition(';')[2]}" for line in lines[::10]]
+    lines[5] = f"broken;{lines[5].partition(';')[2]}"
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["x;y", *lines]) + "\n")
+    settings = {"read.missing": [code], "network.hidden": [4], "pack.members": 1, "training.epochs": 1}
+    run = train(path, target="y", out=tmp_path / "run", settings=settings)
+    assert [column.kind for column in run.model.schema.columns] == ["number"]
+    small = evaluate(run.model, path, by="x").slices
+    assert len(small) == 5 and (small[-1].value, small[-1].rows) == ("(missing)", 31)
+    monkeypatch.setattr("glasshouse.data.pieces.LARGE", 1)
+    assert evaluate(run.model, path, by="x").slices == small
+
+
+def test_few_values_come_in_one_order_and_spelling_from_every_source(buyers: Run, tmp_path: Path) -> None:
+    rows = people(60, seed=6)
+    places = pl.int_range(60, eager=True)
+    number = pl.when(places % 3 == 0).then(1.5).when(places % 2 == 0).then(10.0).otherwise(2.0)
+    # Polars' own words for what it counts, and the same value in two spellings.
+    typed = rows.with_columns(number.alias("count"))
+    text = rows.with_columns(number.cast(pl.String).replace("2.0", "2").alias("count"))
+    text = text.with_columns(pl.when(places % 4 == 1).then(pl.lit("2.00")).otherwise("count").alias("count"))
+    typed = typed.with_columns(pl.when(places % 4 == 1).then(2.0).otherwise("count").alias("count"))
+    text.write_csv(tmp_path / "rows.csv")
+    found = [
+        [(one.value, one.rows) for one in evaluate(buyers.model, source, by="count").slices]
+        for source in (tmp_path / "rows.csv", typed, typed.to_pandas())
+    ]
+    assert found[0] == found[1] == found[2] and [value for value, _ in found[0]] == ["1.5", "2", "10"]
+
+
+def test_times_with_zones_and_codes_are_read_as_the_model_reads_them(buyers: Run) -> None:
+    rows = people(60, seed=6)
+    utc = pl.datetime_range(pl.datetime(2018, 10, 20), pl.datetime(2018, 12, 18), "1d", time_zone="UTC", eager=True)
+    berlin = utc.dt.convert_time_zone("Europe/Berlin")
+    found = [
+        [(one.value, one.rows) for one in evaluate(buyers.model, rows.with_columns(at=at), by="at").slices]
+        for at in (utc, berlin, berlin.dt.strftime("%Y-%m-%d %H:%M:%S%z"))
+    ]
+    assert found[0] == found[1] == found[2] and found[0][0] == ("2018-10-20 to 2018-11-03", 15)
+
+
 def test_durations_are_cut_by_seconds_and_lists_not_at_all(buyers: Run) -> None:
     rows = people(60, seed=6)
     for different in (3, 8, 20):

@@ -86,12 +86,13 @@ def _groups(column: pl.Series) -> list[tuple[str, NDArray[np.intp]]]:
     times = is_point_in_time(column)
     words = written(values) if times or isinstance(column.dtype, pl.Enum) else values  # and not its codes
     # A text file's numbers may still be text.
-    numbers = (values.to_physical() if times else words).cast(pl.Float64, strict=False)
-    if numbers.null_count() == 0 and numbers.is_finite().all() and numbers.n_unique() > FEW_VALUES:
+    numbers = (_since_the_first(values) if times else words).cast(pl.Float64, strict=False)
+    measured = numbers.null_count() == 0 and bool(numbers.is_finite().all())
+    if measured and numbers.n_unique() > FEW_VALUES:
         names = words if times else pl.Series([f"{value:.6g}" for value in numbers])
         groups = _quarters(numbers.to_numpy(), names)
     else:
-        groups = _values(words, in_order=times)
+        groups = _values(words, numbers if measured else None)
     named = [(name, known[places]) for name, places in groups]
     if missing.any():
         named.append(("(missing)", np.flatnonzero(missing.to_numpy())))
@@ -109,12 +110,19 @@ def _quarters(values: Array, names: pl.Series) -> list[tuple[str, NDArray[np.int
     return groups
 
 
-def _values(values: pl.Series, *, in_order: bool) -> list[tuple[str, NDArray[np.intp]]]:
-    text = np.asarray(values.cast(pl.String).to_list(), dtype=object)
-    counts = values.value_counts().sort(["count", values.name], descending=[True, False])
-    names = counts.get_column(values.name).cast(pl.String).to_list()
-    if (in_order or values.dtype.is_numeric()) and len(names) <= MOST_SLICES:
-        names = values.unique().sort().cast(pl.String).to_list()
+def _since_the_first(times: pl.Series) -> pl.Series:
+    """Times as whole numbers small enough for a float to hold."""
+    places = times.to_physical()
+    return places - (places.min() or 0)
+
+
+def _values(values: pl.Series, numbers: pl.Series | None) -> list[tuple[str, NDArray[np.intp]]]:
+    words = values.cast(pl.String).alias("value")
+    text = np.asarray(words.to_list(), dtype=object)
+    counts = words.value_counts().sort(["count", "value"], descending=[True, False])
+    names = counts.get_column("value").to_list()
+    if numbers is not None and len(names) <= MOST_SLICES:
+        names = words.gather(numbers.arg_sort()).unique(maintain_order=True).to_list()
     groups = [(name, np.flatnonzero(text == name)) for name in names[:MOST_SLICES]]
     rest = names[MOST_SLICES:]
     if rest:

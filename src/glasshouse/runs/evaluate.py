@@ -12,7 +12,7 @@ from glasshouse.core.errors import DataError, SettingsError, nearest, one_of
 from glasshouse.core.records import Coverage, Record, Scores, Task
 from glasshouse.data import Frame, align, encode_target, read
 from glasshouse.data.kinds import infer_column
-from glasshouse.data.values import is_flat, is_point_in_time, is_text, parse_numbers, parse_times, text
+from glasshouse.data.values import is_flat, is_point_in_time, is_text, parse_labels, parse_numbers, parse_times
 from glasshouse.evaluation.conformal import measure_coverage
 from glasshouse.evaluation.scores import leading_metric, score
 from glasshouse.evaluation.slices import FEW_VALUES, Slice, score_slices
@@ -135,15 +135,18 @@ def _column(frame: Frame, model: Model, name: str) -> pl.Series:
         learnt = next((one for one in model.schema.columns if one.name == name and one.used), None)
         one = learnt or infer_column(column, frame.settings)
         reading, kind = one.reading, one.kind
+    if column.dtype == pl.Time:
+        return column
     if kind == "datetime" or is_point_in_time(column):
-        times = column if is_point_in_time(column) else parse_times(column, reading)
-        return times if times.dtype == pl.Time or bool((times.dt.truncate("1d") != times).any()) else times.dt.date()
-    cells = text(column, reading) if is_text(column) else column
-    if is_text(column):
-        every = msgspec.structs.replace(reading, missing=())
-        if bool((text(column, every).is_not_null() & pl.Series(parse_numbers(column, every)).is_nan()).any()):
-            return cells  # words
+        times = parse_times(column, reading)
+        return times if bool((times.dt.truncate("1d") != times).any()) else times.dt.date()
+    if kind != "number" and is_text(column):
+        whatever = msgspec.structs.replace(reading, missing=())  # a code may be a number as well
+        labels = parse_labels(column, reading)
+        if bool((labels.is_not_null() & pl.Series(parse_numbers(column, whatever)).is_nan()).any()):
+            return labels  # some of them are words
     numbers = pl.Series(name, parse_numbers(column, reading)).fill_nan(None)
-    if numbers.drop_nulls().n_unique() > FEW_VALUES or column.dtype == pl.Duration:
+    if numbers.drop_nulls().n_unique() > FEW_VALUES:
         return numbers
-    return pl.select(pl.when(numbers.is_not_null()).then(cells).alias(name)).to_series()
+    labels = parse_labels(column, msgspec.structs.replace(reading, numeric=True))
+    return labels.set(numbers.is_null(), None)
