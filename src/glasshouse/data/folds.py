@@ -36,10 +36,11 @@ def assign_folds(
     shuffled = np.random.default_rng(seed).permutation(len(first))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]  # units, one stratum after the other
     folds = np.empty(len(first), dtype=np.int64)
-    folds[order] = np.arange(len(first)) % num_folds
-    if 2 * num_folds * int(sizes.max()) > len(units):
-        rows = np.zeros(num_folds, dtype=np.int64)
-        for place in order[np.argsort(-sizes[order], kind="stable")]:
-            folds[place] = rows.argmin()
-            rows[folds[place]] += sizes[place]
+    if 2 * num_folds * int(sizes.max()) <= len(units):
+        folds[order] = np.arange(len(first)) % num_folds
+        return folds[unit]
+    rows = np.zeros(num_folds, dtype=np.int64)
+    for place in order[np.argsort(-sizes[order], kind="stable")]:
+        folds[place] = rows.argmin()
+        rows[folds[place]] += sizes[place]
     return folds[unit]

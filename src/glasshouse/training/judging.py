@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from glasshouse.core.records import Task
-from glasshouse.data.batches import Batch, Drawn, Rows
+from glasshouse.data.batches import EVERYBODY, Batch, Drawn, Rows
 from glasshouse.network.pack import Pack
 from glasshouse.training.crews import Threads
 from glasshouse.training.losses import member_losses, row_loss
@@ -62,7 +62,7 @@ class Judge:
     @torch.no_grad()
     def _on(self, pack: Pack, batches: Sequence[Batch | Drawn]) -> list[Tensor]:
         """The qualities on some batches."""
-        gathered = (batch.of(slice(None)) for batch in batches)
+        gathered = (batch.of(EVERYBODY) for batch in batches)
         return [self._of(pack(batch.prepared, batch.categories), batch.targets) for batch in gathered]
 
     def losses(self, quality: Tensor) -> Tensor:

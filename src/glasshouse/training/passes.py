@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from glasshouse.data.batches import Batch, Drawn
+from glasshouse.data.batches import EVERYBODY, Batch, Drawn
 from glasshouse.network.embeddings import look_up, table_rows
 from glasshouse.network.layers import NORM_EPSILON, PackDropout
 
@@ -423,11 +423,11 @@ class Passes:
         looked_up, looked_up_grad = (memory(name, members, size, reads - prepared) for name in ("values", "slopes"))
         inputs = [_Read(alike, slice(some), rows[alike, :, :some]) for some, alike in runs(self.features)]
         if self.tables is not None:
-            inputs.append(_Read(slice(None), slice(prepared, None), looked_up, first=False))
+            inputs.append(_Read(EVERYBODY, slice(prepared, None), looked_up, first=False))
         blocks: list[_Block] = []
         for number, layer in enumerate(hidden):
             blocks.append(_Block(layer, inputs, self._kept(layer, number, size), self.bends, self.scratch, number))
-            inputs = [_Read(slice(None), slice(None), blocks[-1].out)]
+            inputs = [_Read(EVERYBODY, slice(None), blocks[-1].out)]
         head = _Head(last, blocks[-1].out, self.scratch)
         forward = [call for block in blocks for call in block.forward()] + [*head.forward()]
         back = [*head.back(blocks[-1].grad)]
